@@ -1,0 +1,2 @@
+// Package unwind finds the frames of a stack.
+package unwind
