@@ -5,11 +5,18 @@ import (
 	"iter"
 )
 
-// Errors of type lookups, worded as MDB does.
+// Errors of type lookups, worded as MDB and its CTF library do.
 var (
-	ErrNoType   = errors.New("no symbol corresponds to address") // MDB's errno text for an unknown type name
-	ErrNoData   = errors.New("no symbolic debug information available for module")
-	ErrNoMember = errors.New("no such member of structure or union")
+	ErrNoType    = errors.New("No type information available for that name") // unknown type name
+	ErrNoData    = errors.New("no symbolic debug information available for module")
+	ErrNoMember  = errors.New("no such member of structure or union")
+	ErrNotStruct = errors.New("Type is not a struct or union")
+	ErrNotEnum   = errors.New("Type is not an enum")
+	ErrSyntax    = errors.New("Syntax error in type name")
+	ErrNotObject = errors.New("Symbol table entry is not a data object")
+	ErrNotFunc   = errors.New("Symbol table entry is not a function")
+	ErrNoSymType = errors.New("No type information available for symbol")
+	ErrNoSymFunc = errors.New("No function information available for symbol")
 )
 
 // Scope resolves type names in one container: an object's CTF or DWARF, the

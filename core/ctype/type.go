@@ -146,6 +146,9 @@ func NewLazy(c Container, id uint64, k Kind, name string, fill func() (*Body, er
 var emptyBody = &Body{}
 
 func (t *Type) get() *Body {
+	if t == nil { // void
+		return emptyBody
+	}
 	t.once.Do(func() {
 		t.body, t.err = t.fill()
 		t.fill = nil
@@ -160,7 +163,13 @@ func (t *Type) get() *Body {
 }
 
 // Err tells why the body of the type could not be decoded, nil if it could.
-func (t *Type) Err() error { t.get(); return t.err }
+func (t *Type) Err() error {
+	if t == nil {
+		return nil
+	}
+	t.get()
+	return t.err
+}
 
 // Kind is the kind of the type itself, typedefs and qualifiers not resolved.
 func (t *Type) Kind() Kind {
@@ -179,7 +188,12 @@ func (t *Type) Name() string {
 }
 
 // ID identifies the type in its container: a CTF type id, a DWARF offset.
-func (t *Type) ID() uint64 { return t.id }
+func (t *Type) ID() uint64 {
+	if t == nil {
+		return 0
+	}
+	return t.id
+}
 
 // Container is where the type comes from; nil for built-in types.
 func (t *Type) Container() Container {
