@@ -76,7 +76,7 @@ func (c *Ctx) Warnf(format string, args ...any) { c.Session.Warnf(format, args..
 // Warn writes a warning that ends in the reason of err, as MDB's mdb_warn does
 // with errno, and returns ErrFailed.
 func (c *Ctx) Warn(err error, format string, args ...any) error {
-	c.Session.Warnf(format+": %s", append(args, mem.Reason(err).Error())...)
+	c.Session.Warnf(format+": %s", append(args, Reason(err))...)
 	return ErrFailed
 }
 

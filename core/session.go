@@ -27,6 +27,11 @@ type Session struct {
 	// is "".
 	Finder func(name string) (*Module, error)
 
+	// Interruptible derives the context of one statement, which Ctrl-C
+	// cancels; done gives the signal back. nil when there is no terminal to
+	// press it at.
+	Interruptible func(context.Context) (ctx context.Context, done func())
+
 	// Private holds the symbols of ::nmadd; used when the context has no
 	// namespace of its own.
 	Private *sym.Namespace

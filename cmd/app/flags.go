@@ -1,0 +1,226 @@
+package app
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// config is a parsed command line.
+type config struct {
+	prog     string
+	asMDB    bool // called as mdb: only mdb's options exist
+	eval     string
+	hasEval  bool
+	operands []string
+
+	raw, kernel, user, write   bool
+	noModSyms, preload, noMods bool
+	noRC, noctf, force         bool
+	loadKMDB, unloadKMDB       bool
+	ioAccess, cup              bool
+	opts                       []optWord // -o and +o, in order
+	debug                      string
+	pid, bhyve                 string
+	hasPid, hasBhyve           bool
+	symDist                    uint64
+	macroPath, modulePath      string
+	prompt, root, dis          string
+	hasPrompt                  bool
+
+	// xmdb's own
+	json, sample, help, version bool
+	internal                    string // --gen-docs DIR
+}
+
+type optWord struct {
+	on   bool
+	name string // a comma list
+}
+
+// usageError is a command line that cannot be used; quiet ones have no usage.
+type usageError struct {
+	msg   string
+	quiet bool
+}
+
+func (e *usageError) Error() string { return e.msg }
+
+// takesValue are mdb's option letters that take a value.
+const (
+	takesValue = "obpsILPRVeD"
+	switches   = "fkmuwyACFKMOSUW"
+)
+
+// parseArgs reads the command line; args[0] is the program's name.
+func parseArgs(args []string) (*config, error) {
+	c := &config{prog: base(args[0])}
+	c.asMDB = c.prog == "mdb"
+	rest := args[1:]
+	for len(rest) > 0 {
+		a := rest[0]
+		rest = rest[1:]
+		switch {
+		case a == "-":
+			continue
+		case a == "--":
+			c.operands = append(c.operands, rest...)
+			return c, nil
+		case !c.asMDB && strings.HasPrefix(a, "--"):
+			used, err := c.long(a[2:], rest)
+			if err != nil {
+				return c, err
+			}
+			rest = rest[used:]
+		case len(a) > 1 && (a[0] == '-' || a[0] == '+'):
+			used, err := c.short(a[0] == '-', a[1:], rest)
+			if err != nil {
+				return c, err
+			}
+			rest = rest[used:]
+		default:
+			c.operands = append(c.operands, a)
+		}
+	}
+	return c, nil
+}
+
+// short reads a cluster of option letters; used is how many of the following
+// words were values.
+func (c *config) short(minus bool, word string, rest []string) (used int, err error) {
+	for word != "" {
+		l := word[0]
+		word = word[1:]
+		switch {
+		case minus && l == '?':
+			c.help = true
+		case !minus && l != 'o', l == ':':
+			return used, &usageError{msg: fmt.Sprintf("illegal option -- %c", l)}
+		case strings.IndexByte(switches, l) >= 0:
+			c.flag(l)
+		case l == 'J' && !c.asMDB:
+			c.json = true
+		case strings.IndexByte(takesValue, l) >= 0:
+			val := word
+			word = ""
+			if val == "" {
+				if used >= len(rest) {
+					return used, &usageError{msg: fmt.Sprintf("option requires an argument -- %c", l)}
+				}
+				val = rest[used]
+				used++
+			}
+			if err := c.value(l, val, minus); err != nil {
+				return used, err
+			}
+		default:
+			return used, &usageError{msg: fmt.Sprintf("illegal option -- %c", l)}
+		}
+	}
+	return used, nil
+}
+
+func (c *config) flag(l byte) {
+	switch l {
+	case 'f':
+		c.raw = true
+	case 'k':
+		c.kernel = true
+	case 'm':
+		c.noModSyms = true
+	case 'M':
+		c.preload = true
+	case 'u':
+		c.user = true
+	case 'w':
+		c.write = true
+	case 'y':
+		c.cup = true
+	case 'A':
+		c.noMods = true
+	case 'C':
+		c.noctf = true
+	case 'F':
+		c.force = true
+	case 'K':
+		c.loadKMDB = true
+	case 'U':
+		c.unloadKMDB = true
+	case 'S':
+		c.noRC = true
+	case 'W':
+		c.ioAccess = true
+	}
+}
+
+func (c *config) value(l byte, v string, minus bool) error {
+	switch l {
+	case 'o':
+		c.opts = append(c.opts, optWord{minus, v})
+	case 'b':
+		c.bhyve, c.hasBhyve = v, true
+	case 'p':
+		c.pid, c.hasPid = v, true
+	case 's':
+		n, err := strconv.ParseUint(v, 0, 64)
+		if err != nil {
+			return &usageError{msg: "expected integer following -s", quiet: true}
+		}
+		c.symDist = n
+	case 'e':
+		if c.hasEval {
+			return &usageError{msg: "-e has already been specified"}
+		}
+		c.eval, c.hasEval = v, true
+	case 'D':
+		c.debug = v
+	case 'I':
+		c.macroPath = v
+	case 'L':
+		c.modulePath = v
+	case 'P':
+		c.prompt, c.hasPrompt = v, true
+	case 'R':
+		c.root = v
+	case 'V':
+		c.dis = v
+	}
+	return nil
+}
+
+// long reads xmdb's own options.
+func (c *config) long(word string, rest []string) (used int, err error) {
+	name, val, glued := strings.Cut(word, "=")
+	need := func() bool {
+		if !glued && len(rest) > 0 {
+			val, used = rest[0], 1
+			return true
+		}
+		return glued
+	}
+	switch name {
+	case "sample":
+		c.sample = true
+	case "help":
+		c.help = true
+	case "version":
+		c.version = true
+	case "json":
+		c.json = true
+	case "gen-docs":
+		if !need() {
+			return 0, &usageError{msg: "option requires an argument -- gen-docs"}
+		}
+		c.internal = val
+	default:
+		return 0, &usageError{msg: "illegal option -- " + name}
+	}
+	return used, nil
+}
+
+func base(path string) string {
+	if i := strings.LastIndexAny(path, `/\`); i >= 0 {
+		path = path[i+1:]
+	}
+	return strings.TrimSuffix(path, ".exe")
+}

@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/interp"
+)
+
+// app is one run of the program.
+type app struct {
+	c    *config
+	s    *core.Session
+	tty  bool
+	undo []func()
+}
+
+func newApp(c *config, extra []*core.Module) *app {
+	a := &app{c: c}
+	a.s = core.NewSession(c.prog, os.Stdout, os.Stderr)
+	a.s.In = os.Stdin
+	a.s.Eval = interp.New(a.s)
+	a.tty = !c.hasEval && isTerminal(os.Stdin) && isTerminal(os.Stdout)
+	a.s.Out.SetTTY(isTerminal(os.Stdout))
+	for _, m := range append(builtins(), extra...) {
+		a.s.Reg.Add(m, false)
+	}
+	return a
+}
+
+func (a *app) close() {
+	a.s.Out.Flush()
+	for i := len(a.undo) - 1; i >= 0; i-- {
+		a.undo[i]()
+	}
+}
+
+// run opens the target, reads ~/.mdbrc and then the commands, and gives the exit
+// status.
+func (a *app) run(ctx context.Context) int {
+	if code := a.options(); code != exitOK {
+		return code
+	}
+	if a.c.sample {
+		if err := a.openSample(); err != nil {
+			return report(a.c, err)
+		}
+	} else if code := a.open(ctx); code != exitOK {
+		return code
+	}
+	a.runRC(ctx)
+	a.activate()
+	switch {
+	case a.c.hasEval:
+		return a.evalString(ctx)
+	case a.c.sample:
+		if err := a.tour(ctx); err != nil || !a.tty {
+			return status(err)
+		}
+	}
+	return a.interact(ctx)
+}
+
+func (a *app) evalString(ctx context.Context) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	err := a.s.Eval.Eval(ctx, a.s, a.c.eval)
+	a.s.Out.Flush()
+	return status(err)
+}
+
+func status(err error) int {
+	if err == nil || errors.Is(err, core.ErrQuit) {
+		return exitOK
+	}
+	return exitFail
+}
+
+// interact reads commands from the terminal or from standard input until its
+// end or ::quit. Failing commands do not change the exit status.
+func (a *app) interact(ctx context.Context) int {
+	var r io.Reader = os.Stdin
+	if a.tty {
+		ed := a.editor()
+		defer ed.Close()
+		r = ed
+		a.s.Interruptible = interruptible
+	} else {
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
+		defer stop()
+	}
+	err := a.s.Eval.Source(ctx, a.s, r, "(stdin)")
+	if errors.Is(err, core.ErrIntr) && !a.tty {
+		return exitFail
+	}
+	return exitOK
+}
+
+// interruptible makes Ctrl-C cancel one statement.
+func interruptible(ctx context.Context) (context.Context, func()) {
+	return signal.NotifyContext(ctx, os.Interrupt)
+}
+
+// runRC reads ~/.mdbrc, once, after the target has been opened.
+func (a *app) runRC(ctx context.Context) {
+	if a.c.noRC {
+		return
+	}
+	home := os.Getenv("HOME")
+	if home == "" {
+		return
+	}
+	path := filepath.Join(home, ".mdbrc")
+	f, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	a.s.Eval.Source(ctx, a.s, f, path)
+}
+
+// options applies the command line's options to the session.
+func (a *app) options() int {
+	c, s := a.c, a.s
+	for _, o := range c.opts {
+		for _, name := range strings.Split(o.name, ",") {
+			if err := s.Opts.Set(name, o.on); err != nil {
+				fmt.Fprintf(os.Stderr, "%s: %v\n", c.prog, err)
+				return exitUsage
+			}
+		}
+	}
+	if c.noctf {
+		s.Opts.NoCTF = true
+	}
+	if c.noMods {
+		s.Opts.NoMods = true
+	}
+	if c.json {
+		s.Opts.JSON = true
+	}
+	s.Opts.SymDist = c.symDist
+	if c.hasPrompt {
+		if err := s.Opts.SetPrompt(c.prompt); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", c.prog, err)
+			return exitUsage
+		}
+	}
+	s.Opts.Root = c.root
+	if c.macroPath != "" {
+		s.Opts.MacroPath = filepath.SplitList(c.macroPath)
+	}
+	if c.modulePath != "" {
+		s.Opts.ModulePath = filepath.SplitList(c.modulePath)
+	}
+	return exitOK
+}

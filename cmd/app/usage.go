@@ -1,0 +1,51 @@
+package app
+
+import (
+	"fmt"
+	"io"
+)
+
+// usageText is what mdb(1) prints for a bad command line, to the letter.
+const usageText = `Usage: %s [-fkmuwyAFKMSUW] [+/-o option] [-b VM] [-p pid] [-s dist] [-I path] [-L path]
+        [-P prompt] [-R root] [-V dis-version] [-e expr] [object [core] | core | suffix]
+
+        -b attach to specified bhyve VM
+        -e evaluate expr and return status
+        -f force raw file debugging mode
+        -k force kernel debugging mode
+        -m disable demand-loading of module symbols
+        -o set specified debugger option (+o to unset)
+        -p attach to specified process-id
+        -s set symbol matching distance
+        -u force user program debugging mode
+        -w enable write mode
+        -y send terminal initialization sequences for tty mode
+        -A disable automatic loading of mdb modules
+        -F enable forcible takeover mode
+        -K stop operating system and enter live kernel debugger
+        -M preload all module symbols
+        -I set initial path for macro files
+        -L set initial path for module libs
+        -P set command-line prompt
+        -R set root directory for pathname expansion
+        -S suppress processing of ~/.mdbrc file
+        -U unload live kernel debugger
+        -W enable I/O-mapped memory access (kernel only)
+        -V set disassembler version
+`
+
+// ownUsage follows it under the name xmdb.
+const ownUsage = `
+xmdb's own:
+        -J, --json print rows as JSON, one object a line
+        --sample   open the built-in sample core and show a short tour
+        --version  print the version
+        --help     print this text
+`
+
+func usage(w io.Writer, c *config) {
+	fmt.Fprintf(w, usageText, c.prog)
+	if !c.asMDB {
+		io.WriteString(w, ownUsage)
+	}
+}
