@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/mem"
@@ -163,7 +164,7 @@ func (st *Stage) Finish() error {
 func (c *Ctx) Row(vals ...any) {
 	t := c.Dcmd.Table
 	if c.PipeOut {
-		if v, ok := out.Uint(vals[t.Pipe]); ok {
+		if v, ok := asUint(vals[t.Pipe]); ok {
 			c.Emit(v, nil)
 		}
 		return
@@ -173,7 +174,7 @@ func (c *Ctx) Row(vals ...any) {
 		for i, col := range t.Cols {
 			fields[i] = out.Field{Name: col.Name, Value: vals[i]}
 		}
-		c.P.Row(fields)
+		c.writeJSON(fields)
 		return
 	}
 	c.Head()
@@ -191,10 +192,25 @@ func (c *Ctx) Head() {
 // Record yields one record of a text dcmd: JSON fields, or what render prints.
 func (c *Ctx) Record(render func(), fields ...out.Field) {
 	if c.Opts.JSON && !c.PipeOut {
-		c.P.Row(fields)
+		c.writeJSON(fields)
 		return
 	}
 	render()
+}
+
+func (c *Ctx) writeJSON(fields []out.Field) {
+	c.P.Write(append(out.AppendJSON(nil, fields), '\n'))
+}
+
+// asUint gives an integer of any kind as 64 bits.
+func asUint(v any) (uint64, bool) {
+	switch r := reflect.ValueOf(v); {
+	case r.CanUint():
+		return r.Uint(), true
+	case r.CanInt():
+		return uint64(r.Int()), true
+	}
+	return 0, false
 }
 
 // Read fills p from the current address space.
