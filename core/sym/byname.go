@@ -162,15 +162,15 @@ func (t *Table) probe(x *nameIndex, name string, pick func(int)) {
 	}
 }
 
-// InFile finds the local symbol called name among those of the source file
+// inFile finds the local symbol called name among those of the source file
 // called file: the locals that follow its STT_FILE entry. ErrNoObject if there
 // is no such entry, ErrNoSymbol if it has no such local.
-func (t *Table) InFile(file, name string) (Symbol, error) {
-	f, ok := t.ByName(file)
-	if !ok || f.Type() != elf.STT_FILE {
+func (t *Table) inFile(file, name string) (Symbol, error) {
+	start := t.fileEntry(file)
+	if start < 0 {
 		return Symbol{}, ErrNoObject
 	}
-	for i := int(f.Index) + 1; i < t.n; i++ {
+	for i := start + 1; i < t.n; i++ {
 		s := t.raw(i)
 		if s.Type() == elf.STT_SECTION || s.Type() == elf.STT_FILE || s.Bind() != elf.STB_LOCAL {
 			break
@@ -180,4 +180,14 @@ func (t *Table) InFile(file, name string) (Symbol, error) {
 		}
 	}
 	return Symbol{}, ErrNoSymbol
+}
+
+// fileEntry is the first STT_FILE entry called name, or -1.
+func (t *Table) fileEntry(name string) int {
+	for i := range t.Len() {
+		if s := t.raw(i); s.Type() == elf.STT_FILE && t.nameAt(t.nameOff(i)) == name {
+			return i
+		}
+	}
+	return -1
 }

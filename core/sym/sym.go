@@ -10,10 +10,12 @@ var (
 	ErrNoSymbol = errors.New("unknown symbol name")
 	ErrNoObject = errors.New("unknown object file name")
 	ErrNoAddr   = errors.New("no symbol corresponds to address")
+	ErrNoLMID   = errors.New("unknown link map id")
 )
 
 // Symbol is one entry of a symbol table. Value is a VA: the load bias has been
-// added to every symbol that lies in a section.
+// added to every symbol that lies in a section. The value of a TLS symbol is its
+// offset in the object's TLS block.
 type Symbol struct {
 	Name    string // as in the table; mangled if the compiler mangled it
 	Value   uint64
@@ -42,19 +44,3 @@ const (
 	Dynsym
 	Private
 )
-
-// Object is a load object: the program, a library, a kernel module.
-type Object struct {
-	Name    string // base name as MDB prints it before the backquote
-	Path    string // as the target names it
-	File    string // the file opened for it on this host, "" if none was found
-	Base    uint64 // lowest VA
-	Size    uint64 // bytes
-	Bias    uint64 // VA minus the file's own address
-	BuildID string // hex, as wanted by the target; "" if unknown
-	FileID  string // hex, of File
-	Main    bool   // the executable (MDB's EXEC): printed without an object name
-
-	tables map[Kind]*Table
-	load   func(*Object, Kind) (*Table, error)
-}

@@ -51,7 +51,6 @@ type Table struct {
 	addrTries int
 	names     *nameIndex
 	addrs     []uint32 // entries that take part in address lookups, in rule order
-	mangled   map[string]uint32
 }
 
 // Entry sizes of ELF symbols, bytes (System V gABI, "Symbol Table").

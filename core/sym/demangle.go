@@ -1,0 +1,104 @@
+package sym
+
+import (
+	"strings"
+
+	"github.com/ianlancetaylor/demangle"
+)
+
+// Demangle gives the source form of a C++ (Itanium ABI), Rust (legacy and v0) or
+// D name; a name that is none of these is returned as it is. Symbol versions
+// ("@@GLIBCXX_3.4") are kept.
+func Demangle(name string) string {
+	return demangleWith(name)
+}
+
+// maxMangled bounds what is given to the demangler: longer names are hostile or
+// of no use to a reader.
+const maxMangled = 4096
+
+func demangleWith(name string, opts ...demangle.Option) string {
+	if !Mangled(name) || len(name) > maxMangled {
+		return name
+	}
+	bare, version := name, ""
+	if i := strings.IndexByte(name, '@'); i > 0 {
+		bare, version = name[:i], name[i:]
+	}
+	opts = append(opts, demangle.MaxLength(14))
+	out, err := demangle.ToString(bare, opts...)
+	if err != nil {
+		return name
+	}
+	return out + version
+}
+
+// Mangled tells whether name looks mangled.
+func Mangled(name string) bool {
+	return strings.HasPrefix(name, "_Z") || strings.HasPrefix(name, "_R") || strings.HasPrefix(name, "__Z")
+}
+
+// looksDemangled tells whether name can only be a demangled one: C cannot spell
+// it.
+func looksDemangled(name string) bool { return strings.ContainsAny(name, ":(<~ ") }
+
+// byDemangled finds a defined symbol by its demangled name, with or without its
+// parameters; the first in the table if there are several.
+func (t *Table) byDemangled(name string) (Symbol, bool) {
+	if t.Len() == 0 {
+		return Symbol{}, false
+	}
+	hint := lastIdent(name)
+	for i := range t.n {
+		m := t.nameAt(t.nameOff(i))
+		if !Mangled(m) || !strings.Contains(m, hint) {
+			continue
+		}
+		s := t.raw(i)
+		if !s.Defined() {
+			continue
+		}
+		bare, _, _ := strings.Cut(m, "@")
+		if d := Demangle(bare); d == name || demangleWith(bare, demangle.NoParams) == name {
+			return t.At(i), true
+		}
+	}
+	return Symbol{}, false
+}
+
+// lastIdent is the identifier that names the function or variable itself, which
+// a mangled form spells out; "" where it is none (operators).
+func lastIdent(name string) string {
+	depth := 0
+	end := len(name)
+	for i := 0; i < len(name); i++ {
+		switch name[i] {
+		case '<':
+			depth++
+		case '>':
+			depth--
+		case '(':
+			if depth == 0 && i > 0 {
+				end = i
+				i = len(name)
+			}
+		}
+	}
+	head := name[:end]
+	if i := strings.IndexByte(head, '<'); i >= 0 {
+		head = head[:i]
+	}
+	start := len(head)
+	for start > 0 && isIdent(head[start-1]) {
+		start--
+	}
+	id := head[start:]
+	if strings.HasPrefix(id, "operator") || strings.Contains(head, "operator") {
+		return ""
+	}
+	return id
+}
+
+func isIdent(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
