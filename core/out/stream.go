@@ -1,0 +1,166 @@
+package out
+
+import (
+	"bytes"
+	"io"
+	"strings"
+)
+
+// A Sink takes what a command yields, in order.
+type Sink interface {
+	// Text is a piece of text as a command formatted it, not always a line.
+	Text(s string)
+	// Row is one record.
+	Row(fields []Field)
+	// Warn is one message as MDB prints it, prefix and newline included
+	// ("mdb: no symbol corresponds to address\n").
+	Warn(msg string)
+}
+
+// A Stream is the sink of a session. As text it passes text to Out and leaves
+// rows to those who render them (a row given to it is printed as NAME=VALUE
+// pairs); with JSON set it writes one object a line: rows as they are, text
+// as {"text": line}. Warnings go to Err as text, after Out is flushed.
+type Stream struct {
+	Out  *Printer
+	Err  io.Writer
+	JSON bool
+
+	// Paint, if set, changes warnings before they are written: colours.
+	Paint func(msg string) string
+
+	text []byte // of a line that has not ended, in JSON mode
+	line []byte // the object being made
+	raw  []byte // what Out would have written
+}
+
+var _ Sink = (*Stream)(nil)
+
+// Printf formats text in MDB's dialect into the stream. In JSON mode there is
+// no wrapping.
+func (s *Stream) Printf(format string, args ...any) {
+	if !s.JSON {
+		s.Out.Printf(format, args...)
+		return
+	}
+	s.raw = Appendf(s.raw[:0], s.Out.env, format, args...)
+	s.jsonText(s.raw)
+}
+
+// Text passes text on.
+func (s *Stream) Text(t string) {
+	if !s.JSON {
+		s.Out.WriteString(t)
+		return
+	}
+	s.jsonText([]byte(t))
+}
+
+// Row writes one record.
+func (s *Stream) Row(fields []Field) {
+	if !s.JSON {
+		s.Out.EndLine()
+		s.Out.WriteString(rowText(fields))
+		return
+	}
+	s.endText()
+	s.object(fields)
+}
+
+// Warn writes a message to the error stream.
+func (s *Stream) Warn(msg string) {
+	s.endText()
+	s.Out.Flush()
+	if s.Paint != nil {
+		msg = s.Paint(msg)
+	}
+	if s.Err != nil {
+		io.WriteString(s.Err, msg)
+	}
+}
+
+// EndLine ends a command's output.
+func (s *Stream) EndLine() {
+	s.endText()
+	s.Out.EndLine()
+}
+
+func (s *Stream) jsonText(t []byte) {
+	s.text = append(s.text, t...)
+	for {
+		i := bytes.IndexByte(s.text, '\n')
+		if i < 0 {
+			return
+		}
+		s.textObject(s.text[:i])
+		s.text = append(s.text[:0], s.text[i+1:]...)
+	}
+}
+
+// endText writes a line of text that has no newline yet.
+func (s *Stream) endText() {
+	if len(s.text) > 0 {
+		s.textObject(s.text)
+		s.text = s.text[:0]
+	}
+}
+
+func (s *Stream) textObject(t []byte) {
+	s.object([]Field{{"text", string(t)}})
+}
+
+func (s *Stream) object(fields []Field) {
+	s.line = append(AppendJSON(s.line[:0], fields), '\n')
+	s.Out.rawLine(s.line)
+}
+
+// rawLine writes whole lines unchanged.
+func (p *Printer) rawLine(b []byte) {
+	p.unindent()
+	if p.col != 0 {
+		p.newline()
+		p.unindent()
+	}
+	p.buf = append(p.buf, b...)
+	full := len(p.buf)
+	p.beginLine()
+	if p.w != nil && (p.tty || full >= flushSize || p.err != nil) {
+		p.writeOut(full)
+	}
+}
+
+func rowText(fields []Field) string {
+	var b strings.Builder
+	for i, f := range fields {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(f.Name + "=" + asString(f.Value))
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// A Recorder is a sink that keeps what it gets, for tests and for commands
+// that work on the output of others.
+type Recorder struct{ Events []Event }
+
+// An Event is one piece of output; exactly one member is set.
+type Event struct {
+	Text string
+	Row  []Field
+	Warn string
+}
+
+var _ Sink = (*Recorder)(nil)
+
+// Text keeps text.
+func (r *Recorder) Text(s string) { r.Events = append(r.Events, Event{Text: s}) }
+
+// Row keeps a copy of the row.
+func (r *Recorder) Row(fields []Field) {
+	r.Events = append(r.Events, Event{Row: append([]Field(nil), fields...)})
+}
+
+// Warn keeps a warning.
+func (r *Recorder) Warn(msg string) { r.Events = append(r.Events, Event{Warn: msg}) }
