@@ -1,0 +1,43 @@
+# The targets that people and CI call. Only Go and make are needed for build and
+# run; test and bench install what they use through fixtures/install.
+
+export CGO_ENABLED = 0
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 \
+	freebsd/amd64 freebsd/arm64 illumos/amd64
+
+.PHONY: build run test bench fmt vet docs cross clean
+
+build:
+	$(GO) build -trimpath -o bin/xmdb ./cmd/xmdb
+
+run: build
+	./bin/xmdb --sample
+
+test:
+	fixtures/install
+	XMDB_NOSKIP=1 $(GO) test -timeout 30m ./...
+
+bench: build
+	fixtures/install bench
+	$(GO) run ./fixtures/bench -xmdb bin/xmdb
+
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+vet:
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+docs:
+	$(GO) generate ./...
+
+cross:
+	@for p in $(PLATFORMS); do \
+		echo "build for $$p"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./... || exit 1; \
+	done
+
+clean:
+	rm -rf bin
