@@ -106,6 +106,9 @@ func ReadUint(s Space, a Addr, size int, order binary.ByteOrder) (uint64, error)
 	if size < 1 || size > 8 {
 		return 0, fmt.Errorf("read integer: no integer of %d bytes", size)
 	}
+	if v, ok := viewUint(s, a, size, order); ok {
+		return v, nil
+	}
 	if err := ReadFull(s, b[:size], a); err != nil {
 		return 0, err
 	}
