@@ -102,13 +102,18 @@ func ReadFull(s Space, p []byte, a Addr) error {
 
 // ReadUint reads an unsigned integer of size 1, 2, 4 or 8 bytes.
 func ReadUint(s Space, a Addr, size int, order binary.ByteOrder) (uint64, error) {
-	var b [8]byte
 	if size < 1 || size > 8 {
 		return 0, fmt.Errorf("read integer: no integer of %d bytes", size)
 	}
 	if v, ok := viewUint(s, a, size, order); ok {
 		return v, nil
 	}
+	return copyUint(s, a, size, order)
+}
+
+// copyUint is apart from ReadUint so that only it pays for a buffer on the heap.
+func copyUint(s Space, a Addr, size int, order binary.ByteOrder) (uint64, error) {
+	var b [8]byte
 	if err := ReadFull(s, b[:size], a); err != nil {
 		return 0, err
 	}
