@@ -1,0 +1,75 @@
+package x86
+
+// Mode is the width of the code segment: it sets the default operand and
+// address sizes.
+type Mode uint8
+
+// The three modes, named ia16, ia32 and amd64 by ::dismode.
+const (
+	Mode16 Mode = 16
+	Mode32 Mode = 32
+	Mode64 Mode = 64
+)
+
+// Undecodable is the text of an instruction that does not decode.
+const Undecodable = "***ERROR--unknown op code***"
+
+// MaxLen is the most bytes that an instruction can have.
+const MaxLen = 15
+
+// Inst is one decoded instruction.
+type Inst struct {
+	// Text is the instruction in MDB's AT&T style. A mnemonic shorter than six
+	// characters is padded with blanks, so "ret" is followed by four of them.
+	// What MDB appends (a symbol, an effective address, the unsigned form of a
+	// negative immediate) follows a tab character, in angle brackets.
+	Text string
+	// Len is the length in bytes, at least 1 and at most that of the code
+	// given. Where the bytes are no instruction it is the number that objdump
+	// steps over.
+	Len int
+	// OK is false where the bytes are no instruction, or only part of one.
+	OK bool
+	// IsCall is true for near and far calls, direct or not: what ::step over
+	// and ::step out need to know.
+	IsCall bool
+	// Target is the virtual address that a direct branch goes to or that a
+	// %rip-relative operand names, if HasTarget.
+	Target    uint64
+	HasTarget bool
+}
+
+// Decode decodes the instruction that begins code and lies at address pc. It
+// wants MaxLen bytes, fewer only where no more can be read. sym, if not nil,
+// turns an address into the text MDB prints for it ("main+0x10", with a load
+// object prefix where MDB has one); its result is appended in angle brackets.
+// Decode never panics.
+func Decode(mode Mode, code []byte, pc uint64, sym func(addr uint64) (string, bool)) Inst {
+	if len(code) == 0 {
+		return Inst{Text: Undecodable}
+	}
+	var d decoder
+	d.init(mode, code)
+	if d.decode() && d.n <= MaxLen {
+		d.fixLen()
+		in := Inst{Len: d.n, OK: true, IsCall: d.isCall()}
+		in.Text = d.print(pc, sym, &in)
+		return in
+	}
+	return decodeExt(mode, code, pc, sym)
+}
+
+// Len is the length that Decode would give, without the text.
+func Len(mode Mode, code []byte) int {
+	if len(code) == 0 {
+		return 0
+	}
+	var d decoder
+	d.init(mode, code)
+	if d.decode() && d.n <= MaxLen {
+		d.fixLen()
+		return d.n
+	}
+	n, _ := extLen(mode, code)
+	return n
+}
