@@ -2,7 +2,6 @@ package out
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"math/bits"
 )
@@ -40,7 +39,7 @@ type DumpError struct {
 }
 
 func (e *DumpError) Error() string {
-	return fmt.Sprintf("failed to read data at %#x: %v", e.Addr, e.Err)
+	return Sprintf(nil, "failed to read data at %#llx: %s", e.Addr, e.Err)
 }
 
 func (e *DumpError) Unwrap() error { return e.Err }

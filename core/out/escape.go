@@ -62,7 +62,7 @@ func UnescapeC(s string) string {
 		if n := octalLen(s[i:]); n > 0 {
 			var c byte
 			for _, d := range []byte(s[i : i+n]) {
-				c = c<<3 | d - '0'
+				c = c<<3 | (d - '0')
 			}
 			dst = append(dst, c)
 			i += n - 1

@@ -77,9 +77,9 @@ type Printer struct {
 	split bool // the beginning of the current line is already written
 	col   int  // bytes on the current line, attributes not counted
 
-	cols, margin, tab int
-	wrap, indent      bool
-	tty, colour       bool
+	cols, margin, tab  int
+	wrap, indent       bool
+	tty, attrs, colour bool
 
 	err error
 

@@ -111,11 +111,12 @@ func (s *Stream) textObject(t []byte) {
 
 func (s *Stream) object(fields []Field) {
 	s.line = append(AppendJSON(s.line[:0], fields), '\n')
-	s.Out.rawLine(s.line)
+	s.Out.RawLine(s.line)
 }
 
-// rawLine writes whole lines unchanged.
-func (p *Printer) rawLine(b []byte) {
+// RawLine writes whole lines, newlines included, as they are: neither wrapped
+// nor indented. A line under way is ended before.
+func (p *Printer) RawLine(b []byte) {
 	p.unindent()
 	if p.col != 0 {
 		p.newline()

@@ -1,6 +1,9 @@
 package out
 
-import "os"
+import (
+	"os"
+	"strings"
+)
 
 // The attributes of %<x>, as ECMA-48 sequences. Standout is reverse, as on
 // every terminal that knows both.
@@ -44,7 +47,8 @@ const styleOff = "\x1b[0m"
 // neither on a dumb terminal; and each line is written as it ends.
 func (p *Printer) SetTTY(on bool) {
 	p.tty = on
-	p.colour = on && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	p.attrs = on && os.Getenv("TERM") != "dumb"
+	p.colour = p.attrs && os.Getenv("NO_COLOR") == ""
 }
 
 // TTY reports what SetTTY was told.
@@ -58,7 +62,7 @@ func (p *Printer) SetColour(on bool) { p.colour = on }
 
 // attribute switches what %<name> says; unknown names are ignored.
 func (p *Printer) attribute(name string) {
-	if !p.tty || os.Getenv("TERM") == "dumb" {
+	if !p.attrs {
 		return
 	}
 	if len(name) == 2 && name[0] == '/' {
@@ -70,6 +74,16 @@ func (p *Printer) attribute(name string) {
 
 // escape puts a terminal sequence on the line; it takes no columns.
 func (p *Printer) escape(seq string) { p.buf = append(p.buf, seq...) }
+
+// Styled returns s in a style if colours are on, for a warning that goes to the
+// error stream; a newline at its end stays outside.
+func (p *Printer) Styled(style Style, s string) string {
+	if !p.colour || style == StylePlain || int(style) >= len(styleOn) {
+		return s
+	}
+	text := strings.TrimSuffix(s, "\n")
+	return styleOn[style] + text + styleOff + s[len(text):]
+}
 
 // Paint writes s in a style. The sequences take no columns, so widths are to
 // be made before: Paint(StyleName, Sprintf(...)).
