@@ -12,11 +12,11 @@ import (
 
 // Limits of what is read from one file.
 const (
-	maxSections = 1 << 20
-	maxSection  = 2 << 30  // bytes of one section, decompressed
-	maxRatio    = 1100     // decompressed to compressed bytes: deflate's is 1032
-	maxNotes    = 1 << 20  // bytes of one note section looked into
-	maxMiniDebu = 64 << 20 // bytes of a decompressed .gnu_debugdata
+	maxSections  = 1 << 20
+	maxSection   = 2 << 30  // bytes of one section, decompressed
+	maxRatio     = 1100     // decompressed to compressed bytes: deflate's is 1032
+	maxNotes     = 1 << 20  // bytes of one note section looked into
+	maxMiniDebug = 64 << 20 // bytes of a decompressed .gnu_debugdata
 )
 
 // Errors of opening.
