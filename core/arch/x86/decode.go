@@ -255,6 +255,8 @@ func (d *decoder) evexPrefix() bool {
 		d.class = classY
 	case 2:
 		d.class = classZ
+	default:
+		return false // a rounding mode; MDB knows none
 	}
 	t := evexMaps[d.pp][d.mmm]
 	if t == nil {

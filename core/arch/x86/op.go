@@ -50,6 +50,7 @@ const (
 	aEo // XMM
 	aEx // the class of the VEX or EVEX instruction
 	aEk // opmask register; its memory form takes a general operand
+	aKR // opmask register in the reg field, memory by MDB's reading
 	aEV // the index register is a vector (gather)
 	aRv // always a register, whatever the mod field says: general
 	aRx // the same, of the instruction's class
@@ -379,7 +380,7 @@ var args = [nForms][4]arg{
 	fVBls:    {aEx, aHx},
 	fKGEv:    {aGx, aEv},
 	fKEG:     {aEk, aGx},
-	fKGRv:    {aRv, aGx},
+	fKGRv:    {aRv, aKR},
 
 	fXEG:   {aEx, aGx},
 	fXGE:   {aGx, aEx},

@@ -97,6 +97,15 @@ func (d *decoder) argE(k arg, o *operand) {
 		d.rm(pickClass(d.mod == 3, classK, classV), o)
 	case aEV:
 		d.rm(d.gatherIndex(), o)
+	case aKR:
+		d.modRM()
+		if d.mod == 3 {
+			o.reg = d.register(classK, d.regField())
+			return
+		}
+		d.r, d.reg = d.reg, d.r // MDB makes an address of the wrong field
+		d.rm(classK, o)
+		d.r, d.reg = d.reg, d.r
 	case aRv:
 		o.reg = d.register(classV, d.r|d.extB())
 	case aRx:

@@ -50,10 +50,11 @@ var regsZMM = [32]string{
 	"%zmm24", "%zmm25", "%zmm26", "%zmm27", "%zmm28", "%zmm29", "%zmm30", "%zmm31",
 }
 
-// There are eight opmask registers; the numbers beyond are invalid encodings.
+// There are eight opmask registers. The numbers beyond are invalid encodings,
+// for which MDB runs past the end of its table into that of the ZMM registers.
 var regsMask = [16]string{
 	"%k0", "%k1", "%k2", "%k3", "%k4", "%k5", "%k6", "%k7",
-	"%k0", "%k1", "%k2", "%k3", "%k4", "%k5", "%k6", "%k7",
+	"%zmm0", "%zmm1", "%zmm2", "%zmm3", "%zmm4", "%zmm5", "%zmm6", "%zmm7",
 }
 
 var regsSeg = [8]string{"%es", "%cs", "%ss", "%ds", "%fs", "%gs", "<reserved>", "<reserved>"}

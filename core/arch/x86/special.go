@@ -6,6 +6,12 @@ package x86
 func (d *decoder) arrange() ([4]arg, bool) {
 	a := args[d.op.form]
 	m := &d.name
+	if d.op.flag&mmx != 0 && d.data == 0 {
+		if d.op.form == fIbEoGo {
+			return args[fIbEpGp], true
+		}
+		return args[fEpGp], true
+	}
 	switch d.op.form {
 	case fNo, fCbw, fCwd, fSkip, fVNone:
 		d.bare()
@@ -27,10 +33,10 @@ func (d *decoder) arrange() ([4]arg, bool) {
 		case d.rex&rexW != 0:
 			d.opsz = size64
 		}
-		if d.opc[2] == 0xF0 {
-			return [4]arg{aEb, aGv}, true
+		if d.opc[2] == 0xF1 {
+			return [4]arg{aGv, aEv}, true
 		}
-		return [4]arg{aGv, aEv}, true
+		return [4]arg{aEb, aGv}, true
 	case f0F01_0, f0F01_1, f0F01_2, f0F01_3, f0F01_7:
 		return d.system(a)
 	case fFence, fSfence:
@@ -224,9 +230,14 @@ func (d *decoder) gatherIndex() regClass {
 	return gathers[d.opc[0]&3][b2i(d.w)].index
 }
 
-// vexShared is VEX 66 0F 38 F0 and F1, which MDB looks up among the legacy
-// instructions there.
-func (d *decoder) vexShared() bool { return false }
+// vexShared is VEX 66 0F 38 F0 and F1. MDB treats the legacy pair of crc32 and
+// movbe that shares the opcode as a group: entry 1 is movbe, with a byte source
+// and without the extension bits.
+func (d *decoder) vexShared() bool {
+	d.op = &map0F38[0xF0]
+	d.ext &^= rexR | rexB
+	return d.reg == 1
+}
 
 // finish applies what has to wait until all operands are there: narrower
 // sources, EVEX decorations, and predicates that become part of the mnemonic.
