@@ -12,6 +12,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
+	"github.com/xmdb/xmdb/core/line"
 )
 
 // app is one run of the program.
@@ -27,8 +28,8 @@ func newApp(c *config, extra []*core.Module) *app {
 	a.s = core.NewSession(c.prog, os.Stdout, os.Stderr)
 	a.s.In = os.Stdin
 	a.s.Eval = interp.New(a.s)
-	a.tty = !c.hasEval && isTerminal(os.Stdin) && isTerminal(os.Stdout)
-	a.s.Out.SetTTY(isTerminal(os.Stdout))
+	a.tty = !c.hasEval && line.IsTerminal(os.Stdin) && line.IsTerminal(os.Stdout)
+	a.s.Out.SetTTY(line.IsTerminal(os.Stdout))
 	for _, m := range append(builtins(), extra...) {
 		a.s.Reg.Add(m, false)
 	}
@@ -88,10 +89,12 @@ func status(err error) int {
 func (a *app) interact(ctx context.Context) int {
 	var r io.Reader = os.Stdin
 	if a.tty {
-		ed := a.editor()
-		defer ed.Close()
-		r = ed
-		a.s.Interruptible = interruptible
+		p, err := a.interactive()
+		if err != nil {
+			return report(a.c, err)
+		}
+		defer p.Close()
+		r = p
 	} else {
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
@@ -102,11 +105,6 @@ func (a *app) interact(ctx context.Context) int {
 		return exitFail
 	}
 	return exitOK
-}
-
-// interruptible makes Ctrl-C cancel one statement.
-func interruptible(ctx context.Context) (context.Context, func()) {
-	return signal.NotifyContext(ctx, os.Interrupt)
 }
 
 // runRC reads ~/.mdbrc, once, after the target has been opened.
