@@ -10,6 +10,9 @@ const (
 	DefaultCols = 80
 	// DefaultMargin is the margin of the format verbs' output.
 	DefaultMargin = 16
+	// PipeCols is the width of a pipe, where lines do not end at a terminal's
+	// edge: a tab beyond it still is a newline.
+	PipeCols = 1024
 	// DefaultTab is the distance of the tab stops.
 	DefaultTab = 8
 

@@ -29,32 +29,39 @@ type Stream struct {
 	// Paint, if set, changes warnings before they are written: colours.
 	Paint func(msg string) string
 
-	text []byte // of a line that has not ended, in JSON mode
-	line []byte // the object being made
-	raw  []byte // what Out would have written
+	capture *Printer // takes text in JSON mode
+	text    []byte   // of a line that has not ended, in JSON mode
+	line    []byte   // the object being made
 }
 
 var _ Sink = (*Stream)(nil)
 
-// Printf formats text in MDB's dialect into the stream. In JSON mode there is
-// no wrapping.
-func (s *Stream) Printf(format string, args ...any) {
+// Printer is where a command writes its text: Out, or in JSON mode a printer
+// without wrapping whose lines become objects.
+func (s *Stream) Printer() *Printer {
 	if !s.JSON {
-		s.Out.Printf(format, args...)
-		return
+		return s.Out
 	}
-	s.raw = Appendf(s.raw[:0], s.Out.env, format, args...)
-	s.jsonText(s.raw)
+	if s.capture == nil {
+		s.capture = New(textLines{s}, s.Out.env)
+		s.capture.cols = noLimit
+	}
+	return s.capture
 }
 
-// Text passes text on.
-func (s *Stream) Text(t string) {
-	if !s.JSON {
-		s.Out.WriteString(t)
-		return
-	}
-	s.jsonText([]byte(t))
+// textLines is the writer below a Stream's capturing printer.
+type textLines struct{ s *Stream }
+
+func (t textLines) Write(b []byte) (int, error) {
+	t.s.jsonText(b)
+	return len(b), t.s.Out.err
 }
+
+// Printf formats text in MDB's dialect into the stream.
+func (s *Stream) Printf(format string, args ...any) { s.Printer().Printf(format, args...) }
+
+// Text passes text on.
+func (s *Stream) Text(t string) { s.Printer().WriteString(t) }
 
 // Row writes one record.
 func (s *Stream) Row(fields []Field) {
@@ -81,8 +88,8 @@ func (s *Stream) Warn(msg string) {
 
 // EndLine ends a command's output.
 func (s *Stream) EndLine() {
+	s.Printer().EndLine()
 	s.endText()
-	s.Out.EndLine()
 }
 
 func (s *Stream) jsonText(t []byte) {
@@ -97,8 +104,12 @@ func (s *Stream) jsonText(t []byte) {
 	}
 }
 
-// endText writes a line of text that has no newline yet.
+// endText writes the text there is, a line that has no newline yet included.
 func (s *Stream) endText() {
+	if s.capture != nil {
+		s.capture.Flush()
+		s.capture.Discard()
+	}
 	if len(s.text) > 0 {
 		s.textObject(s.text)
 		s.text = s.text[:0]

@@ -59,7 +59,7 @@ func TestStream(t *testing.T) {
 		var out, all strings.Builder
 		s := &Stream{Out: New(tee{&out, &all}, nil), Err: &all, JSON: asJSON}
 		s.Text("two\nlines")
-		s.Printf(" and %#x", 16)
+		s.Printf(" and %#x%16T|", 16)
 		s.Row([]Field{{"addr", Hex(16)}, {"n", 3}})
 		s.Warn("mdb: careful\n")
 		s.Printf("end\n")
@@ -68,7 +68,7 @@ func TestStream(t *testing.T) {
 		return out.String(), all.String()
 	}
 	stdout, order := run(false)
-	wantText := "two\nlines and 0x10\naddr=0x10 n=3\nend\n"
+	wantText := "two\nlines and 0x10  |\naddr=0x10 n=3\nend\n"
 	if stdout != wantText {
 		t.Errorf("text: %q", stdout)
 	}
@@ -76,7 +76,7 @@ func TestStream(t *testing.T) {
 		t.Errorf("order: %q", order)
 	}
 	stdout, _ = run(true)
-	wantJSON := `{"text":"two"}` + "\n" + `{"text":"lines and 0x10"}` + "\n" + `{"addr":"0x10","n":3}` + "\n" + `{"text":"end"}` + "\n"
+	wantJSON := `{"text":"two"}` + "\n" + `{"text":"lines and 0x10  |"}` + "\n" + `{"addr":"0x10","n":3}` + "\n" + `{"text":"end"}` + "\n"
 	if diff := cmp.Diff(wantJSON, stdout); diff != "" {
 		t.Error(diff)
 	}
