@@ -1,6 +1,9 @@
 package core
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a dcmd or the evaluation of a command ends with. Any other error is
 // reported as a warning and counts as ErrFailed.
@@ -9,9 +12,18 @@ var (
 	ErrUsage  = errors.New("improper dcmd usage")       // DCMD_USAGE: the synopsis is printed; ends loop and pipe
 	ErrNext   = errors.New("next definition")           // DCMD_NEXT: try the next dcmd of the name
 	ErrAbort  = errors.New("command aborted")           // DCMD_ABORT: ends loop and pipe; already reported
+	// ErrParse is the ErrAbort of text that could not be parsed or evaluated; it
+	// has been reported.
+	ErrParse = fmt.Errorf("failed to evaluate command%w", silent{ErrAbort})
 	ErrQuit   = errors.New("quit")                      // leave the debugger
 	ErrIntr   = errors.New("command cancelled by user") // Ctrl-C
 )
+
+// silent wraps an error without adding its text.
+type silent struct{ err error }
+
+func (silent) Error() string   { return "" }
+func (s silent) Unwrap() error { return s.err }
 
 // Dcmd is a debugger command.
 type Dcmd struct {
@@ -20,6 +32,10 @@ type Dcmd struct {
 	Descr string // one line for ::dcmds
 	Help  string // the DESCRIPTION of ::help
 	Opts  []Opt  // if set, the engine parses options before Run
+
+	// AnyAddr: an address is taken though the synopsis has none, as many of
+	// MDB's dcmds do.
+	AnyAddr bool
 
 	// Table declares the columns of a table dcmd, whose Run yields Ctx.Row.
 	Table *Table
@@ -107,4 +123,5 @@ type Arg struct {
 	Str   string
 	Imm   uint64
 	IsImm bool
+	Char  byte // of the verbs and > only: a format character, a cast; else 0
 }

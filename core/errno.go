@@ -10,6 +10,15 @@ import (
 	"github.com/xmdb/xmdb/core/mem"
 )
 
+// Reasons of failure that belong to no package below, in MDB's words.
+var (
+	ErrNotSup = errors.New("operation not supported by target")
+	ErrNoProc = errors.New("no process active")
+	ErrNoDcmd = errors.New("unknown dcmd name")
+	ErrNoWalk = errors.New("unknown walk name")
+	ErrNoMod  = errors.New("specified module is not loaded")
+)
+
 // Reason words the innermost cause of an error as MDB does: the reason of a
 // failed read without its address, a system error as strerror(3) has it.
 func Reason(err error) string {
