@@ -199,7 +199,7 @@ func (c *Ctx) Record(render func(), fields ...out.Field) {
 }
 
 func (c *Ctx) writeJSON(fields []out.Field) {
-	c.P.Write(append(out.AppendJSON(nil, fields), '\n'))
+	c.P.RawLine(append(out.AppendJSON(nil, fields), '\n'))
 }
 
 // asUint gives an integer of any kind as 64 bits.
