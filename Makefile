@@ -21,7 +21,7 @@ test:
 
 bench: build
 	fixtures/install bench
-	$(GO) run ./fixtures/bench -xmdb bin/xmdb
+	$(GO) run ./fixtures/bench -xmdb bin/xmdb -update docs/performance.md
 
 fmt:
 	gofmt -w $$(git ls-files '*.go')
@@ -30,8 +30,8 @@ vet:
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
-docs:
-	$(GO) generate ./...
+docs: build
+	./bin/xmdb --gen-docs docs
 
 cross:
 	@for p in $(PLATFORMS); do \
