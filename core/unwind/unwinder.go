@@ -179,6 +179,9 @@ func (b *brent) seen(pc, sp uint64) bool {
 // step finds the caller of f; s.regs begins as f's registers.
 func (w *walk) step(f *Frame, s *step) error {
 	p := w.u.plan(f.CodeAddr())
+	if p.row != nil && !f.Exact && !p.row.Signal && p.row.End+p.bias == f.PC && w.sigreturn(f, s) {
+		return nil // the table is of the function before the trampoline
+	}
 	if p.row == nil {
 		err := w.without(f, s)
 		if err != nil && p.err != nil {
