@@ -153,17 +153,16 @@ func startsWith(code []byte, any ...[]byte) bool {
 	return false
 }
 
-// plausible tells whether a step leads to code. Where nothing tells what memory
-// is code, anything that has call frame information is.
+// plausible tells whether a step leads to code: to memory that is executable, or
+// that has call frame information. The latter counts by itself because a core made
+// by gdb has no segments for the text of libraries, so that a target may not know
+// what is executable there.
 func (w *walk) plausible(s *step) bool {
 	pc, ok := s.regs.Get(w.u.Arch.PC)
 	if !ok || pc == 0 {
 		return false
 	}
-	if w.u.code != nil {
-		return w.u.code.Executable(pc - 1)
-	}
-	return w.u.plan(pc-1).row != nil
+	return w.u.code != nil && w.u.code.Executable(pc-1) || w.u.plan(pc-1).row != nil
 }
 
 // framePointer follows the chain: the frame pointer points at the caller's, above
@@ -213,7 +212,7 @@ func (w *walk) scan(f *Frame, s *step) bool {
 	n, _ := w.u.Mem.ReadAt(stack, mem.Addr(sp))
 	for off := 0; off+a.PtrSize <= n; off += a.PtrSize {
 		ra := mem.Uint(stack[off:off+a.PtrSize], a.Order)
-		if ra < 8 || !w.u.code.Executable(ra-1) || !w.afterCall(ra) {
+		if ra < 8 || !w.u.code.Executable(ra-1) && w.u.plan(ra-1).row == nil || !w.afterCall(ra) {
 			continue
 		}
 		fp, known := w.regs.Get(a.FP)

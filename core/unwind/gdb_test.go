@@ -105,3 +105,42 @@ func compareFrames(t *testing.T, got []Frame, want []gdbFrame) {
 		}
 	}
 }
+
+// BenchmarkBacktraces walks the stacks of a core as often as 200 threads would:
+// one iteration is 200 stacks. cold makes an Unwinder (not the tables) anew.
+func BenchmarkBacktraces(b *testing.B) {
+	prog := compile(b, threadsC, "-DDEPTH=3", "-O2")
+	path, _ := makeCore(b, prog, 1)
+	im := openCore(b, path)
+	var main Regs
+	most := 0
+	for _, r := range im.threads {
+		if frames, _ := collect(New(AMD64, im, im), r); len(frames) > most {
+			most, main = len(frames), r
+		}
+	}
+	run := func(b *testing.B, fresh bool) {
+		u := New(AMD64, im, im)
+		b.ReportAllocs()
+		for b.Loop() {
+			if fresh {
+				u.Reset()
+			}
+			n := 0
+			for range 200 {
+				for _, err := range u.Frames(b.Context(), main) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					n++
+				}
+			}
+			if n != 200*most {
+				b.Fatalf("%d frames", n)
+			}
+		}
+		b.ReportMetric(float64(most), "frames/stack")
+	}
+	b.Run("cold", func(b *testing.B) { run(b, true) })
+	b.Run("warm", func(b *testing.B) { run(b, false) })
+}
