@@ -85,7 +85,7 @@ func (c *Ctx) Warn(err error, format string, args ...any) error {
 // written to its output before.
 func (s *Session) Warnf(format string, args ...any) {
 	s.Out.Flush()
-	fmt.Fprintf(s.Err, "%s: %s\n", s.Prog, out.Sprintf(s.OutEnv(), format, args...))
+	fmt.Fprintf(s.Stderr, "%s: %s\n", s.Prog, out.Sprintf(s.OutEnv(), format, args...))
 }
 
 // Fail reports err as a warning unless it has been reported, and gives the error

@@ -8,15 +8,15 @@ import (
 // What a dcmd or the evaluation of a command ends with. Any other error is
 // reported as a warning and counts as ErrFailed.
 var (
-	ErrFailed = errors.New("dcmd failed")               // already reported; DCMD_ERR
-	ErrUsage  = errors.New("improper dcmd usage")       // DCMD_USAGE: the synopsis is printed; ends loop and pipe
-	ErrNext   = errors.New("next definition")           // DCMD_NEXT: try the next dcmd of the name
-	ErrAbort  = errors.New("command aborted")           // DCMD_ABORT: ends loop and pipe; already reported
+	ErrFailed = errors.New("dcmd failed")         // already reported; DCMD_ERR
+	ErrUsage  = errors.New("improper dcmd usage") // DCMD_USAGE: the synopsis is printed; ends loop and pipe
+	ErrNext   = errors.New("next definition")     // DCMD_NEXT: try the next dcmd of the name
+	ErrAbort  = errors.New("command aborted")     // DCMD_ABORT: ends loop and pipe; already reported
 	// ErrParse is the ErrAbort of text that could not be parsed or evaluated; it
 	// has been reported.
 	ErrParse = fmt.Errorf("failed to evaluate command%w", silent{ErrAbort})
-	ErrQuit   = errors.New("quit")                      // leave the debugger
-	ErrIntr   = errors.New("command cancelled by user") // Ctrl-C
+	ErrQuit  = errors.New("quit")                      // leave the debugger
+	ErrIntr  = errors.New("command cancelled by user") // Ctrl-C
 )
 
 // silent wraps an error without adding its text.

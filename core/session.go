@@ -12,15 +12,15 @@ import (
 
 // Session is one conversation with the debugger. It is used by one goroutine.
 type Session struct {
-	Prog  string // prefix of messages: the name the program was called by
-	Out   *out.Printer
-	Err   io.Writer
-	In    io.Reader // of shell commands
-	Opts  Options
-	Reg   *Registry
-	Vars  *Vars
-	Eval  Evaluator
-	Frame *Frame // of the command being executed
+	Prog   string // prefix of messages: the name the program was called by
+	Out    *out.Printer
+	Stderr io.Writer
+	In     io.Reader // of shell commands
+	Opts   Options
+	Reg    *Registry
+	Vars   *Vars
+	Eval   Evaluator
+	Frame  *Frame // of the command being executed
 
 	// Finder looks for a module that is not loaded, by name or path, for
 	// ::load; it returns every module it can name for completion when name
@@ -79,7 +79,7 @@ type Evaluator interface {
 // NewSession makes a session without a target, writing to w and errw.
 func NewSession(prog string, w, errw io.Writer) *Session {
 	s := &Session{
-		Prog: prog, Err: errw, Opts: DefaultOptions(), Reg: NewRegistry(),
+		Prog: prog, Stderr: errw, Opts: DefaultOptions(), Reg: NewRegistry(),
 		Vars: NewVars(), Frame: &Frame{}, Private: sym.NewNamespace(),
 	}
 	s.Out = out.New(w, s.OutEnv())
