@@ -165,3 +165,17 @@ func (f *File) noteBuildID(off, size, align uint64) string {
 
 // ntGNUBuildID is the type of GNU's note that holds the build-id.
 const ntGNUBuildID = 3
+
+// Needed lists the libraries the file names (DT_NEEDED).
+func (f *File) Needed() (libs []string) {
+	defer func() {
+		if recover() != nil { // debug/elf on a damaged file
+			libs = nil
+		}
+	}()
+	libs, err := f.DynString(elf.DT_NEEDED)
+	if err != nil {
+		return nil
+	}
+	return libs
+}

@@ -1,0 +1,306 @@
+package system
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/sym"
+	"github.com/xmdb/xmdb/core/sym/elffile"
+)
+
+// Limits of what is believed of an ELF image in memory.
+const (
+	maxPhdrs   = 4096
+	maxNote    = 64 << 10 // bytes
+	maxDynamic = 4096     // entries
+	maxDynsyms = 4 << 20
+	maxStrtab  = 256 << 20 // bytes
+	maxBuckets = 1 << 22
+)
+
+// Sizes of ELF64 structures, bytes.
+const (
+	ehdr64 = 64
+	phdr64 = 56
+	dyn64  = 16
+	sym64  = 24
+)
+
+// Memory image of an ELF file: what its headers in memory say. Only 64-bit
+// little-endian images are known.
+type memImage struct {
+	space   mem.Space
+	base    uint64 // VA of the ELF header
+	bias    uint64 // VA minus the file's address
+	typ     elf.Type
+	entry   uint64
+	progs   []elf.ProgHeader
+	buildID string // hex
+}
+
+var errNoImage = errors.New("no ELF header in memory")
+
+// readImage reads the headers of the ELF image whose first byte is at base.
+func readImage(s mem.Space, base uint64) (*memImage, error) {
+	var h [ehdr64]byte
+	if err := mem.ReadFull(s, h[:], mem.Addr(base)); err != nil {
+		return nil, err
+	}
+	if string(h[:4]) != elf.ELFMAG || elf.Class(h[4]) != elf.ELFCLASS64 || elf.Data(h[5]) != elf.ELFDATA2LSB {
+		return nil, errNoImage
+	}
+	le := binary.LittleEndian
+	im := &memImage{space: s, base: base, typ: elf.Type(le.Uint16(h[16:])), entry: le.Uint64(h[24:])}
+	phoff, phentsize, phnum := le.Uint64(h[32:]), le.Uint16(h[54:]), le.Uint16(h[56:])
+	if phentsize != phdr64 || phnum == 0 || phnum > maxPhdrs {
+		return nil, fmt.Errorf("%w: %d program headers of %d bytes", errNoImage, phnum, phentsize)
+	}
+	b := make([]byte, int(phnum)*phdr64)
+	if err := mem.ReadFull(s, b, mem.Addr(base+phoff)); err != nil {
+		return nil, err
+	}
+	im.progs = decodeProgs(b)
+	for _, p := range im.progs {
+		if p.Type == elf.PT_LOAD && p.Off == 0 {
+			im.bias = base - p.Vaddr
+			break
+		}
+	}
+	im.buildID = im.readBuildID()
+	return im, nil
+}
+
+// imageAt makes an image of program headers that were found in memory without
+// the ELF header (AT_PHDR).
+func imageAt(s mem.Space, phdr, phnum uint64) (*memImage, error) {
+	if phnum == 0 || phnum > maxPhdrs {
+		return nil, fmt.Errorf("%w: %d program headers", errNoImage, phnum)
+	}
+	b := make([]byte, phnum*phdr64)
+	if err := mem.ReadFull(s, b, mem.Addr(phdr)); err != nil {
+		return nil, err
+	}
+	im := &memImage{space: s, progs: decodeProgs(b), typ: elf.ET_EXEC}
+	for _, p := range im.progs {
+		if p.Type == elf.PT_PHDR {
+			im.bias = phdr - p.Vaddr
+		}
+	}
+	if im.bias != 0 {
+		im.typ = elf.ET_DYN
+	}
+	for _, p := range im.progs {
+		if p.Type == elf.PT_LOAD && p.Off == 0 {
+			im.base = im.bias + p.Vaddr
+			break
+		}
+	}
+	im.buildID = im.readBuildID()
+	return im, nil
+}
+
+func decodeProgs(b []byte) []elf.ProgHeader {
+	le := binary.LittleEndian
+	var out []elf.ProgHeader
+	for ; len(b) >= phdr64; b = b[phdr64:] {
+		out = append(out, elf.ProgHeader{
+			Type: elf.ProgType(le.Uint32(b)), Flags: elf.ProgFlag(le.Uint32(b[4:])), Off: le.Uint64(b[8:]),
+			Vaddr: le.Uint64(b[16:]), Paddr: le.Uint64(b[24:]), Filesz: le.Uint64(b[32:]), Memsz: le.Uint64(b[40:]), Align: le.Uint64(b[48:]),
+		})
+	}
+	return out
+}
+
+// readBuildID looks into the notes; "" if they are not in memory or have none.
+func (im *memImage) readBuildID() string {
+	for _, p := range im.progs {
+		if p.Type != elf.PT_NOTE || p.Filesz > maxNote {
+			continue
+		}
+		b := make([]byte, p.Filesz)
+		n, _ := im.space.ReadAt(b, mem.Addr(im.bias+p.Vaddr))
+		for note := range elffile.Notes(b[:n], binary.LittleEndian, p.Align) {
+			if note.Type == 3 && note.Name == "GNU" && len(note.Desc) > 0 {
+				return hex.EncodeToString(note.Desc)
+			}
+		}
+	}
+	return ""
+}
+
+// loads gives the ranges of the PT_LOAD segments, whole pages.
+func loads(progs []elf.ProgHeader, bias, page uint64) []sym.Range {
+	var out []sym.Range
+	for _, p := range progs {
+		if p.Type != elf.PT_LOAD || p.Memsz == 0 || p.Memsz > 1<<47 {
+			continue
+		}
+		start := (bias + p.Vaddr) &^ (page - 1)
+		end := (bias + p.Vaddr + p.Memsz + page - 1) &^ (page - 1)
+		if end <= start {
+			continue
+		}
+		if n := len(out); n > 0 && start < out[n-1].Base+out[n-1].Size {
+			start = out[n-1].Base + out[n-1].Size
+		}
+		if end > start {
+			out = append(out, sym.Range{Base: start, Size: end - start})
+		}
+	}
+	return out
+}
+
+// prog finds the first program header of a type.
+func (im *memImage) prog(t elf.ProgType) (elf.ProgHeader, bool) {
+	for _, p := range im.progs {
+		if p.Type == t {
+			return p, true
+		}
+	}
+	return elf.ProgHeader{}, false
+}
+
+// dynamic reads the dynamic section; the first entry of a tag counts.
+func (im *memImage) dynamic() (map[elf.DynTag]uint64, error) {
+	p, ok := im.prog(elf.PT_DYNAMIC)
+	if !ok {
+		return nil, nil
+	}
+	n := min(p.Memsz/dyn64, maxDynamic)
+	b := make([]byte, n*dyn64)
+	got, err := im.space.ReadAt(b, mem.Addr(im.bias+p.Vaddr))
+	b = b[:got-got%dyn64]
+	if len(b) == 0 {
+		return nil, err
+	}
+	le := binary.LittleEndian
+	out := map[elf.DynTag]uint64{}
+	for ; len(b) > 0; b = b[dyn64:] {
+		tag := elf.DynTag(le.Uint64(b))
+		if tag == elf.DT_NULL {
+			break
+		}
+		if _, dup := out[tag]; !dup {
+			out[tag] = le.Uint64(b[8:])
+		}
+	}
+	return out, nil
+}
+
+// addr turns a pointer of the dynamic section into a VA. The run-time linker of
+// glibc adds the bias to them in memory; the vDSO's are left as they were.
+func (im *memImage) addr(v uint64) uint64 {
+	if v < im.base {
+		return v + im.bias
+	}
+	return v
+}
+
+// dynsym reads the dynamic symbol table from memory; nil if there is none.
+func (im *memImage) dynsym() (*sym.Table, error) {
+	d, err := im.dynamic()
+	if d == nil {
+		return nil, err
+	}
+	symtab, strtab, strsz := d[elf.DT_SYMTAB], d[elf.DT_STRTAB], d[elf.DT_STRSZ]
+	if symtab == 0 || strtab == 0 || strsz == 0 {
+		return nil, nil
+	}
+	symtab, strtab = im.addr(symtab), im.addr(strtab)
+	n := im.countSymbols(d, symtab, strtab)
+	if n == 0 || n > maxDynsyms || strsz > maxStrtab {
+		return nil, fmt.Errorf("read dynamic symbols at %#x: %d symbols, %d bytes of strings", symtab, n, strsz)
+	}
+	syms, err := readUpTo(im.space, symtab, n*sym64)
+	if err != nil {
+		return nil, fmt.Errorf("read dynamic symbols: %w", err)
+	}
+	strs, err := readUpTo(im.space, strtab, strsz)
+	if err != nil {
+		return nil, fmt.Errorf("read dynamic strings: %w", err)
+	}
+	return sym.NewTable(sym.Source{
+		Kind: sym.Dynsym, Rule: sym.RuleProcess, Class: elf.ELFCLASS64, Order: binary.LittleEndian,
+		Syms: syms, Strs: strs, Bias: im.bias,
+	}), nil
+}
+
+// readUpTo reads n bytes or as many as there are, in pieces, so that a length
+// that is a lie costs no more than what is there.
+func readUpTo(s mem.Space, at, n uint64) ([]byte, error) {
+	const piece = 1 << 20
+	var out []byte
+	for uint64(len(out)) < n {
+		k := min(n-uint64(len(out)), piece)
+		b := make([]byte, k)
+		got, err := s.ReadAt(b, mem.Addr(at+uint64(len(out))))
+		out = append(out, b[:got]...)
+		if uint64(got) < k {
+			if len(out) == 0 {
+				return nil, err
+			}
+			return out, nil
+		}
+	}
+	return out, nil
+}
+
+// countSymbols finds the length of the dynamic symbol table, which no tag gives:
+// from DT_HASH, from DT_GNU_HASH, or from where the strings begin.
+func (im *memImage) countSymbols(d map[elf.DynTag]uint64, symtab, strtab uint64) uint64 {
+	le := binary.LittleEndian
+	if h := d[elf.DT_HASH]; h != 0 {
+		if n, err := mem.ReadUint(im.space, mem.Addr(im.addr(h)+4), 4, le); err == nil {
+			return n
+		}
+	}
+	if h := d[elf.DT_GNU_HASH]; h != 0 {
+		if n, ok := im.gnuHashCount(im.addr(h)); ok {
+			return n
+		}
+	}
+	if strtab > symtab && strtab-symtab < maxDynsyms*sym64 {
+		return (strtab - symtab) / sym64
+	}
+	return 0
+}
+
+// gnuHashCount follows the last chain of a DT_GNU_HASH table to its end.
+func (im *memImage) gnuHashCount(at uint64) (uint64, bool) {
+	u32 := func(a uint64) (uint64, bool) {
+		v, err := mem.ReadUint(im.space, mem.Addr(a), 4, binary.LittleEndian)
+		return v, err == nil
+	}
+	nbuckets, ok1 := u32(at)
+	first, ok2 := u32(at + 4)
+	bloom, ok3 := u32(at + 8)
+	if !ok1 || !ok2 || !ok3 || nbuckets > maxBuckets || bloom > maxBuckets {
+		return 0, false
+	}
+	buckets := at + 16 + 8*bloom
+	b, err := readUpTo(im.space, buckets, 4*nbuckets)
+	if err != nil || uint64(len(b)) < 4*nbuckets {
+		return 0, false
+	}
+	last := uint64(0)
+	for ; len(b) > 0; b = b[4:] {
+		last = max(last, uint64(binary.LittleEndian.Uint32(b)))
+	}
+	if last < first {
+		return first, true // the table holds no symbol: all are undefined
+	}
+	for i := uint64(0); i < maxDynsyms; i++ {
+		h, ok := u32(buckets + 4*nbuckets + 4*(last-first+i))
+		if !ok {
+			return 0, false
+		}
+		if h&1 != 0 {
+			return last + i + 1, true
+		}
+	}
+	return 0, false
+}

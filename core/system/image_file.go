@@ -1,0 +1,72 @@
+package system
+
+import (
+	"path"
+	"strings"
+
+	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/sym"
+	"github.com/xmdb/xmdb/core/sym/elffile"
+	"github.com/xmdb/xmdb/core/unwind/cfi"
+)
+
+// Image is an ELF file that is not running.
+type Image struct {
+	info  *Info
+	ns    *sym.Namespace
+	types TypesFunc
+}
+
+// NewImage makes a system of one file. maps are where its bytes are addressed:
+// MDB takes the first of them for the program's text.
+func NewImage(set *elffile.Set, maps []mem.Mapping) *Image {
+	f := set.File
+	o := &sym.Object{
+		Name: path.Base(strings.ReplaceAll(f.Path, "\\", "/")), Path: f.Path, File: f.Path,
+		FileID: f.BuildID(), Main: true, Ranges: []sym.Range{},
+	}
+	o.BuildID = o.FileID
+	for _, m := range maps {
+		o.Ranges = append(o.Ranges, sym.Range{Base: uint64(m.Base), Size: m.Size})
+	}
+	if len(o.Ranges) > 0 {
+		o.Base, o.Size = o.Ranges[0].Base, o.Ranges[0].Size
+		o.Text = o.Ranges[0]
+	} else {
+		o.Text = sym.Range{Base: ^uint64(0), Size: 1} // nothing prints without a name
+	}
+	in := &Info{Object: o, Found: &Found{Set: set, BuildID: o.FileID, Verified: true}}
+	in.attach()
+	return &Image{info: in, ns: sym.NewNamespace(o), types: OpenTypes}
+}
+
+// Namespace implements core.Symbols.
+func (im *Image) Namespace() *sym.Namespace { return im.ns }
+
+// Info tells what lies behind the object.
+func (im *Image) Info(o *sym.Object) *Info {
+	if o == im.info.Object {
+		return im.info
+	}
+	return nil
+}
+
+// TypeScope implements core.Types.
+func (im *Image) TypeScope(o *sym.Object) ctype.Scope {
+	if o != im.info.Object {
+		return nil
+	}
+	return im.info.scope(im.types)
+}
+
+// CFI implements unwind.Tables.
+func (im *Image) CFI(pc uint64) (t *cfi.Table, bias uint64, ok bool) {
+	t, bias = im.info.frames()
+	return t, bias, t != nil
+}
+
+// Needed lists the libraries the file names (DT_NEEDED).
+func (im *Image) Needed() []string {
+	return im.info.Set().File.Needed()
+}
