@@ -1,0 +1,117 @@
+package dwarf
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"sync"
+
+	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/store"
+)
+
+// Options of New. The zero value is usable.
+type Options struct {
+	// Name labels the data in messages: the base name of the object.
+	Name string
+	// BuildID, in hex, is the identity under which the index of a large file is
+	// cached. Empty: the file's own build-id note is used.
+	BuildID string
+	// Cache keeps the indexes of large files. nil: nothing is cached.
+	Cache *store.Store
+	// Context, if set, gives the context under which a lookup that has to read
+	// the whole file runs; it is asked at each such lookup. A cancelled lookup
+	// leaves the Data usable, and the next one starts again.
+	Context func() context.Context
+	// Progress, if set, is called from one goroutine at a time while the whole
+	// file is being read.
+	Progress func(doneBytes, totalBytes uint64)
+}
+
+// Data is the debug information of one file. It is safe for concurrent use.
+type Data struct {
+	opts Options
+	im   *image
+
+	info, types, abbrev, strs, lineStr, strOffsets, addr *section
+	ranges, rnglists, loc, loclists, line, aranges       *section
+
+	headersOnce sync.Once
+	headerList  []header
+	headersErr  error
+	sigs        map[uint64]int // type unit signature to index in headerList
+
+	units   unitCache
+	tables  abbrevCache
+	typesMu sync.Mutex
+	made    map[typeKey]*ctype.Type
+	index   indexState
+	pcs     pcState
+}
+
+// New reads the headers of an ELF file and gives its debug information, which is
+// read as it is asked for. r must stay readable as long as the Data and anything
+// got from it is in use. ErrNoDWARF if the file has none.
+func New(r io.ReaderAt, opts Options) (*Data, error) {
+	im, err := readImage(r)
+	if err != nil {
+		return nil, err
+	}
+	if opts.BuildID == "" {
+		opts.BuildID = im.buildID
+	}
+	d := &Data{opts: opts, im: im, made: map[typeKey]*ctype.Type{}}
+	for name, p := range map[string]**section{
+		"info": &d.info, "types": &d.types, "abbrev": &d.abbrev, "str": &d.strs,
+		"line_str": &d.lineStr, "str_offsets": &d.strOffsets, "addr": &d.addr,
+		"ranges": &d.ranges, "rnglists": &d.rnglists, "loc": &d.loc,
+		"loclists": &d.loclists, "line": &d.line, "aranges": &d.aranges,
+	} {
+		*p = im.sections[name]
+	}
+	return d, nil
+}
+
+// Label implements ctype.Container.
+func (d *Data) Label() string { return d.opts.Name }
+
+// PointerSize implements ctype.Container: the ELF class's, in bytes.
+func (d *Data) PointerSize() int { return d.im.addrSize }
+
+// BuildID is the build-id in hex, "" if the file has none.
+func (d *Data) BuildID() string { return d.opts.BuildID }
+
+// ByteOrder is the order of the file's data.
+func (d *Data) ByteOrder() binary.ByteOrder {
+	if d.im.big {
+		return binary.BigEndian
+	}
+	return binary.LittleEndian
+}
+
+func (d *Data) context() context.Context {
+	if d.opts.Context != nil {
+		if ctx := d.opts.Context(); ctx != nil {
+			return ctx
+		}
+	}
+	return context.Background()
+}
+
+// ref names a DIE: its offset in .debug_info, or in .debug_types with inTypes.
+type ref uint64
+
+const (
+	inTypes ref = 1 << 54
+	maxRef      = inTypes - 1
+)
+
+func (r ref) offset() uint64 { return uint64(r &^ inTypes) }
+
+// sectionOf gives the section that holds a DIE.
+func (d *Data) sectionOf(r ref) *section {
+	if r&inTypes != 0 {
+		return d.types
+	}
+	return d.info
+}

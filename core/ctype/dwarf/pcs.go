@@ -1,0 +1,216 @@
+package dwarf
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"sort"
+	"sync"
+)
+
+// span is a range of code and the unit it belongs to.
+type span struct {
+	Range
+	unit int
+}
+
+// pcState maps addresses to units, once it is built.
+type pcState struct {
+	once  sync.Once
+	spans []span   // by Lo
+	maxHi []uint64 // the largest Hi among the spans up to each
+	err   error
+}
+
+// unitsAt calls f for the units that claim an address until it returns false.
+func (d *Data) unitsAt(pc uint64, f func(*unit) bool) error {
+	p := &d.pcs
+	p.once.Do(func() { p.err = d.buildSpans() })
+	if p.err != nil {
+		return p.err
+	}
+	i := sort.Search(len(p.spans), func(i int) bool { return p.spans[i].Lo > pc })
+	for i--; i >= 0 && p.maxHi[i] > pc; i-- {
+		if !p.spans[i].Contains(pc) {
+			continue
+		}
+		u, err := d.unitNumber(p.spans[i].unit)
+		if err != nil {
+			return err
+		}
+		if !f(u) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// buildSpans reads .debug_aranges, and the root DIEs of the units that it does
+// not cover: only some compilers write it.
+func (d *Data) buildSpans() error {
+	hs, err := d.headers()
+	if err != nil {
+		return err
+	}
+	covered := make([]bool, len(hs))
+	spans := d.readAranges(covered)
+	for i := range hs {
+		if covered[i] || hs[i].isType() || hs[i].kind == utPartial {
+			continue
+		}
+		rs, err := d.rootRanges(i)
+		if err != nil {
+			continue // a malformed unit has no code that could be found
+		}
+		for _, r := range rs {
+			spans = append(spans, span{r, i})
+		}
+	}
+	if !d.im.reloc {
+		// Linkers leave the debug data of code they dropped, at address 0.
+		spans = slices.DeleteFunc(spans, func(s span) bool { return s.Lo == 0 })
+	}
+	slices.SortFunc(spans, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.Lo, b.Lo), cmp.Compare(a.unit, b.unit))
+	})
+	d.pcs.spans = spans
+	d.pcs.maxHi = make([]uint64, len(spans))
+	hi := uint64(0)
+	for i := range spans {
+		hi = max(hi, spans[i].Hi)
+		d.pcs.maxHi[i] = hi
+	}
+	return nil
+}
+
+// rootPrefix is how much of a unit is read to see its root DIE.
+const rootPrefix = 1 << 10
+
+// rootRanges gives the ranges of a unit's code. Of a large unit only the start
+// is read.
+func (d *Data) rootRanges(i int) ([]Range, error) {
+	u := d.units.get(i)
+	if u == nil {
+		h := d.headerList[i]
+		if h.size > 4*rootPrefix {
+			h.size = rootPrefix
+		}
+		var err error
+		if u, err = d.loadHeader(h, i, nil); err != nil && h.size == rootPrefix {
+			u, err = d.loadHeader(d.headerList[i], i, nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return u.root.ranges()
+}
+
+// readAranges reads .debug_aranges (DWARF 5 section 6.1.2) and marks the units
+// it has entries for. What is malformed ends it; other units are looked at
+// themselves.
+func (d *Data) readAranges(covered []bool) (spans []span) {
+	b, err := d.aranges.whole()
+	if err != nil {
+		return nil
+	}
+	c := cursor{b: b, big: d.im.big}
+	for c.left() > 0 {
+		start := c.off
+		n, is64 := c.initialLength()
+		set := cursor{b: c.take(n), big: c.big}
+		if c.err != nil || n == 0 {
+			return spans
+		}
+		head := c.off - int(n) - start
+		version := set.u16()
+		at := set.offset(is64)
+		addrSize, segSize := int(set.u8()), set.u8()
+		i := d.unitIndex(ref(at))
+		if version != 2 || segSize != 0 || i < 0 || at > uint64(maxRef) || d.headerList[i].off != ref(at) ||
+			addrSize != 4 && addrSize != 8 {
+			continue
+		}
+		// Tuples are aligned to their size from the start of the set.
+		if over := (head + set.off) % (2 * addrSize); over != 0 {
+			set.skip(uint64(2*addrSize - over))
+		}
+		for set.left() >= 2*addrSize {
+			lo, size := set.uint(addrSize), set.uint(addrSize)
+			if lo == 0 && size == 0 {
+				break
+			}
+			if size != 0 && lo+size > lo {
+				spans = append(spans, span{Range{lo, lo + size}, i})
+				covered[i] = true
+			}
+		}
+	}
+	return spans
+}
+
+// ErrNoFunction is returned for an address that no function known to the debug
+// information contains.
+var ErrNoFunction = errors.New("no function in the debug information at that address")
+
+// funcRange is one range of a function's code.
+type funcRange struct {
+	Range
+	off int // of the function's DIE from the unit's header
+}
+
+// functions lists the functions of a unit, by address.
+func (u *unit) functions() ([]funcRange, error) {
+	u.funcsOnce.Do(func() {
+		u.funcsErr = u.addFunctions(u.root, 0)
+		slices.SortFunc(u.funcList, func(a, b funcRange) int { return cmp.Compare(a.Lo, b.Lo) })
+	})
+	if len(u.funcList) == 0 {
+		return nil, u.funcsErr
+	}
+	return u.funcList, nil
+}
+
+func (u *unit) addFunctions(parent die, depth int) error {
+	if depth > maxScopes {
+		return nil
+	}
+	var bad error
+	err := u.children(parent, func(e die) bool {
+		if e.isFunction() {
+			rs, err := e.ranges()
+			if err != nil {
+				bad = err
+			}
+			for _, r := range rs {
+				u.funcList = append(u.funcList, funcRange{r, e.off})
+			}
+		} else if e.ab.children && isScope(e.ab.tag) && !u.cLike {
+			if err := u.addFunctions(e, depth+1); err != nil {
+				bad = err
+				return false
+			}
+		}
+		return true
+	})
+	return errors.Join(err, bad)
+}
+
+// functionAt finds the function of a unit that contains pc.
+func (u *unit) functionAt(pc uint64) (die, bool) {
+	fs, err := u.functions()
+	if err != nil {
+		return die{}, false
+	}
+	i := sort.Search(len(fs), func(i int) bool { return fs[i].Lo > pc })
+	// Functions overlap when one was folded into another; the last one that
+	// begins before pc is usually the one.
+	for n := 0; i > 0 && n < 64; n++ {
+		i--
+		if fs[i].Contains(pc) {
+			e, err := u.dieAt(fs[i].off)
+			return e, err == nil && e.ab != nil
+		}
+	}
+	return die{}, false
+}
