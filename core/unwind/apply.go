@@ -198,13 +198,11 @@ func (w *walk) recover(p *plan, r *cfi.Rule, num int, cfa uint64, saved []byte) 
 		if err != nil {
 			return 0, false, err
 		}
-		// The window may hold slots that later rules need.
-		var b [8]byte
-		n := w.u.Arch.PtrSize
-		if err := w.u.read(b[:n], at); err != nil {
+		b := w.cell[:w.u.Arch.PtrSize] // the window may hold slots that later rules need
+		if err := w.u.read(b, at); err != nil {
 			return 0, false, err
 		}
-		return mem.Uint(b[:n], w.u.Arch.Order), true, nil
+		return mem.Uint(b, w.u.Arch.Order), true, nil
 	case cfi.ValExpression:
 		v, err = w.eval(p, r.Expr, cfa)
 		return v, err == nil, err

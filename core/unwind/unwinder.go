@@ -90,6 +90,7 @@ type walk struct {
 	brent  brent
 	expr   *dwexpr.Env
 	window [windowSize]byte
+	cell   [8]byte
 }
 
 // step is the way from a frame to its caller.
