@@ -85,6 +85,14 @@ func (vs *Vars) Remove(name string) error {
 	return nil
 }
 
+// Drop takes a variable out whatever its flags, such as a register when its
+// target goes.
+func (vs *Vars) Drop(name string) {
+	v := vs.byName[name]
+	delete(vs.byName, name)
+	vs.order = without(vs.order, func(o *Var) bool { return o == v })
+}
+
 // All lists the variables that are not hidden.
 func (vs *Vars) All() []*Var {
 	return without(vs.order, func(v *Var) bool { return v.Flags&VarHidden != 0 })

@@ -25,6 +25,10 @@ func (e *Error) Error() string {
 	}
 }
 
+// Placed tells whether the parser that returned e has put its place in; then it
+// has also discarded the rest of the input as MDB does.
+func (e *Error) Placed() bool { return e.placed }
+
 // At makes an error for Options.Check to return: the parser adds the place at
 // which it stands (line, input name and the token last read).
 func At(format string, args ...any) *Error {

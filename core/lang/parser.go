@@ -23,6 +23,8 @@ const (
 // Options govern a Parser.
 type Options struct {
 	Input Input
+	// Line is the number of the first line; 0 means 1.
+	Line int
 	// Radix gives the base of numbers without a prefix, 2 to 16; nil means 16.
 	Radix func() int
 	// Check is called with each *Expr and *Command when MDB would have acted
@@ -53,7 +55,7 @@ func NewParser(src Source, name string, opts Options) *Parser {
 		opts.Radix = func() int { return 16 }
 	}
 	p := &Parser{src: src, name: name, opts: opts}
-	p.lex.lineno = 1
+	p.lex.lineno = max(opts.Line, 1)
 	p.lex.radix = opts.Radix
 	p.lex.nul = -1
 	return p
@@ -149,7 +151,7 @@ func (p *Parser) Stop() { p.done = true }
 // place completes an error with where the lexer stands.
 func (p *Parser) place(err error) {
 	e, ok := err.(*Error)
-	if !ok || e.Bare || e.placed {
+	if !ok || e.placed {
 		return
 	}
 	e.placed = true

@@ -1,0 +1,48 @@
+package interp
+
+import (
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/mem"
+)
+
+// objectSpace is what ? and the % operator read.
+func objectSpace(s *core.Session) mem.Space {
+	if t, ok := core.As[core.ObjectFile](s.Context()); ok {
+		return t.ObjectFile()
+	}
+	return s.Space()
+}
+
+// physicalSpace is what \ and @ read.
+func physicalSpace(s *core.Session) mem.Space {
+	if t, ok := core.As[core.Physical](s.Context()); ok {
+		return t.Physical()
+	}
+	return lacking{}
+}
+
+// lacking is a space that the target does not have.
+type lacking struct{}
+
+func (lacking) ReadAt(_ []byte, a mem.Addr) (int, error) { return 0, mem.Fault(a, core.ErrNotSup) }
+
+// valueSpace is what = reads: the bytes of a value, whatever the address.
+type valueSpace []byte
+
+func (v valueSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
+	n := copy(p, v)
+	if n < len(p) {
+		return n, mem.Fault(a+mem.Addr(n), mem.ErrEOF)
+	}
+	return n, nil
+}
+
+// write writes p at a.
+func write(sp mem.Space, p []byte, a mem.Addr) error {
+	w, ok := sp.(mem.Writer)
+	if !ok {
+		return mem.Fault(a, mem.ErrReadOnly)
+	}
+	_, err := w.WriteAt(p, a)
+	return err
+}
