@@ -1,0 +1,343 @@
+package objfile
+
+import (
+	"cmp"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/arch"
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/core/sym/elffile"
+	"github.com/xmdb/xmdb/core/system"
+)
+
+// Target is an ELF file.
+type Target struct {
+	*system.Image
+
+	path    string
+	file    *elffile.File
+	set     *elffile.Set
+	f       *os.File // for reading
+	w       *os.File // for writing, nil if the target is not writable
+	virtual *mem.Segments
+	object  *objectSpace
+	maps    []mem.Mapping
+}
+
+// Open opens an ELF file; files says where its debug file may be. An error of
+// kind elffile.ErrNotELF means that it is no ELF file.
+func Open(path string, files *system.Files, writable bool) (*Target, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	e, err := elffile.New(f, st.Size())
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	e.Path = path
+	t := &Target{path: path, file: e, f: f}
+	if err := t.SetWritable(writable); err != nil {
+		f.Close()
+		return nil, err
+	}
+	finder := &elffile.Finder{}
+	if files != nil {
+		finder = &files.Finder
+	}
+	t.set = elffile.NewSet(e, finder)
+	t.segments()
+	t.Image = system.NewImage(t.set, t.maps)
+	return t, nil
+}
+
+// loadable gives the PT_LOAD program headers as MDB orders them: by address,
+// those at address 0 last.
+func loadable(f *elffile.File) []elf.ProgHeader {
+	var out []elf.ProgHeader
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD {
+			out = append(out, p.ProgHeader)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b elf.ProgHeader) int { return cmp.Compare(a.Vaddr-1, b.Vaddr-1) })
+	return out
+}
+
+// asSegments shows the allocated sections of an object file as segments, each at
+// its file offset.
+func asSegments(f *elffile.File) []elf.ProgHeader {
+	var out []elf.ProgHeader
+	for _, s := range f.Sections {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_ALLOC == 0 {
+			continue
+		}
+		flags := elf.PF_R
+		if s.Flags&elf.SHF_EXECINSTR != 0 {
+			flags |= elf.PF_X
+		}
+		if s.Flags&elf.SHF_WRITE != 0 {
+			flags |= elf.PF_W
+		}
+		out = append(out, elf.ProgHeader{Type: elf.PT_LOAD, Flags: flags, Off: s.Offset, Vaddr: s.Offset, Filesz: s.FileSize, Memsz: s.FileSize})
+	}
+	return out
+}
+
+// segments lays out the address spaces.
+func (t *Target) segments() {
+	cache := mem.NewSpaceCache(backing{t}, mem.DefaultCache)
+	var segs []mem.Segment
+	name, err := filepath.Abs(t.path)
+	if err != nil {
+		name = t.path
+	}
+	// In the order of the headers: MDB takes the first for the program's text.
+	for _, p := range t.file.Progs {
+		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
+			continue
+		}
+		segs = append(segs, mem.Segment{
+			Base: mem.Addr(p.Vaddr), Size: p.Filesz, Src: readOnly{cache}, Off: mem.Addr(p.Off),
+			Name: name, File: p.Off, Prot: prot(p.Flags),
+		})
+		t.maps = append(t.maps, mem.Mapping{Base: mem.Addr(p.Vaddr), Size: p.Filesz, Name: name, Off: p.Off, Prot: prot(p.Flags)})
+	}
+	t.virtual = mem.NewSegments(segs)
+	progs := loadable(t.file)
+	if len(progs) == 0 && t.file.Type == elf.ET_REL {
+		progs = asSegments(t.file)
+	}
+	t.object = &objectSpace{progs: progs, file: cache, target: t}
+}
+
+func prot(f elf.ProgFlag) mem.Prot {
+	var p mem.Prot
+	if f&elf.PF_R != 0 {
+		p |= mem.ProtRead
+	}
+	if f&elf.PF_W != 0 {
+		p |= mem.ProtWrite
+	}
+	if f&elf.PF_X != 0 {
+		p |= mem.ProtExec
+	}
+	return p
+}
+
+// readOnly is the file in the virtual address space of an idle process: it has
+// no memory to write to, and what the end of a cut file takes away is unmapped.
+type readOnly struct{ c *mem.Cache }
+
+func (r readOnly) ReadAt(p []byte, a mem.Addr) (int, error) {
+	n, err := r.c.ReadAt(p, a)
+	if err != nil {
+		err = mem.Fault(a+mem.Addr(n), mem.ErrUnmapped)
+	}
+	return n, err
+}
+
+func (r readOnly) View(a mem.Addr, n int) []byte { return r.c.View(a, n) }
+
+func (r readOnly) WriteAt(p []byte, a mem.Addr) (int, error) {
+	return 0, mem.Fault(a, mem.ErrUnmapped)
+}
+
+// backing is the file as the cache sees it.
+type backing struct{ t *Target }
+
+func (b backing) ReadAt(p []byte, a mem.Addr) (int, error) {
+	f := mem.File{R: b.t.f, Size: b.t.file.Size}
+	return f.ReadAt(p, a)
+}
+
+func (b backing) WriteAt(p []byte, a mem.Addr) (int, error) {
+	if b.t.w == nil {
+		return 0, mem.Fault(a, mem.ErrReadOnly)
+	}
+	n, err := b.t.w.WriteAt(p, int64(a))
+	if err != nil {
+		return n, mem.Fault(a+mem.Addr(n), err)
+	}
+	return n, nil
+}
+
+// objectSpace is `?`: the segments of the file with what they have beyond their
+// bytes in it as zeros.
+type objectSpace struct {
+	progs  []elf.ProgHeader
+	file   *mem.Cache
+	target *Target
+}
+
+func (s *objectSpace) find(a uint64) *elf.ProgHeader {
+	for i := range s.progs {
+		if p := &s.progs[i]; a >= p.Vaddr && a-p.Vaddr < p.Memsz {
+			return p
+		}
+	}
+	return nil
+}
+
+// ReadAt implements mem.Space.
+func (s *objectSpace) ReadAt(b []byte, a mem.Addr) (int, error) {
+	done := 0
+	for done < len(b) {
+		at := uint64(a) + uint64(done)
+		p := s.find(at)
+		if p == nil || at < uint64(a) {
+			return done, mem.Fault(mem.Addr(at), mem.ErrUnmapped)
+		}
+		off := at - p.Vaddr
+		n := int(min(uint64(len(b)-done), p.Memsz-off))
+		if off >= p.Filesz {
+			clear(b[done : done+n])
+			done += n
+			continue
+		}
+		n = int(min(uint64(n), p.Filesz-off))
+		got, _ := s.file.ReadAt(b[done:done+n], mem.Addr(p.Off+off))
+		done += got
+		if got < n {
+			return done, mem.Fault(a+mem.Addr(done), mem.ErrUnmapped)
+		}
+	}
+	return done, nil
+}
+
+// WriteAt implements mem.Writer. What lies beyond the bytes in the file cannot
+// be written.
+func (s *objectSpace) WriteAt(b []byte, a mem.Addr) (int, error) {
+	if !s.target.Writable() {
+		return 0, mem.Fault(a, mem.ErrReadOnly)
+	}
+	done := 0
+	for done < len(b) {
+		at := uint64(a) + uint64(done)
+		p := s.find(at)
+		if p == nil || at-p.Vaddr >= p.Filesz {
+			return done, mem.Fault(mem.Addr(at), mem.ErrUnmapped)
+		}
+		off := at - p.Vaddr
+		n := int(min(uint64(len(b)-done), p.Filesz-off))
+		got, err := s.file.WriteAt(b[done:done+n], mem.Addr(p.Off+off))
+		done += got
+		if got < n {
+			return done, mem.Fault(a+mem.Addr(done), mem.Reason(err))
+		}
+	}
+	return done, nil
+}
+
+// Kind implements core.Target: to MDB this is a process that does not run.
+func (t *Target) Kind() string { return "proc" }
+
+// Name implements core.Target.
+func (t *Target) Name() string { return t.path }
+
+// Close implements core.Target.
+func (t *Target) Close() error {
+	err := errors.Join(t.f.Close(), t.SetWritable(false))
+	t.set.Close()
+	return err
+}
+
+// Virtual implements core.Virtual.
+func (t *Target) Virtual() mem.Space { return t.virtual }
+
+// ObjectFile implements core.ObjectFile.
+func (t *Target) ObjectFile() mem.Space { return t.object }
+
+// Mappings implements core.Mapped.
+func (t *Target) Mappings() []mem.Mapping { return t.virtual.Mappings() }
+
+// File gives the ELF file.
+func (t *Target) File() *elffile.File { return t.file }
+
+// Arch implements core.Machine; nil for an architecture that is not known.
+func (t *Target) Arch() *arch.Arch {
+	if t.file.Machine == elf.EM_X86_64 && t.file.Class == elf.ELFCLASS64 {
+		return arch.AMD64
+	}
+	return nil
+}
+
+// Variable implements core.Variables.
+func (t *Target) Variable(name string) (uint64, bool) {
+	var text, data *elf.ProgHeader
+	for i := range t.object.progs {
+		p := &t.object.progs[i]
+		if text == nil && p.Flags&elf.PF_X != 0 {
+			text = p
+		}
+		if data == nil && p.Flags&elf.PF_W != 0 {
+			data = p
+		}
+	}
+	switch {
+	case name == "e":
+		return t.file.Entry, true
+	case name == "m":
+		return uint64(t.file.ByteOrder.Uint32([]byte(elf.ELFMAG))), true
+	case name == "t" && text != nil:
+		return text.Memsz, true
+	case name == "b" && data != nil:
+		return data.Vaddr, true
+	case name == "d" && data != nil:
+		return data.Memsz, true
+	}
+	return 0, name == "t" || name == "b" || name == "d"
+}
+
+// Status implements core.StatusReporter.
+func (t *Target) Status(p *out.Printer) {
+	kind, bits := "object", 64
+	if t.file.Type == elf.ET_EXEC {
+		kind = "executable"
+	}
+	if t.file.Class == elf.ELFCLASS32 {
+		bits = 32
+	}
+	name, err := filepath.Abs(t.path)
+	if err != nil {
+		name = t.path
+	}
+	fmt.Fprintf(p, "debugging %s file (%d-bit)\nfile: %s\nstatus: idle\n", kind, bits, name)
+}
+
+// State implements core.Stater.
+func (t *Target) State() core.State { return core.StateIdle }
+
+// Writable implements core.Reopener.
+func (t *Target) Writable() bool { return t.w != nil }
+
+// SetWritable implements core.Reopener.
+func (t *Target) SetWritable(on bool) error {
+	if on == (t.w != nil) {
+		return nil
+	}
+	if !on {
+		err := t.w.Close()
+		t.w = nil
+		return err
+	}
+	w, err := os.OpenFile(t.path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	t.w = w
+	return nil
+}
