@@ -2,6 +2,7 @@
 package xmdb_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -74,32 +75,42 @@ func breach(from, to string) string {
 	return ""
 }
 
-func TestImportOrder(t *testing.T) {
-	cmd := exec.Command("go", "list", "-deps", "-e", "-json=ImportPath,Imports", "./...")
-	cmd.Stderr = nil
-	out, err := cmd.StdoutPipe()
+// A listed is a package as go list shows it.
+type listed struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+}
+
+// packages lists the packages of this module and, without their tests, all that
+// they depend on.
+func packages(t *testing.T) []listed {
+	t.Helper()
+	fields := "-json=ImportPath,Imports,TestImports,XTestImports"
+	out, err := exec.Command("go", "list", "-deps", "-e", fields, "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ours := 0
-	for dec := json.NewDecoder(out); ; {
-		var p struct {
-			ImportPath string
-			Imports    []string
-		}
+	var all []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		from, inside := strings.CutPrefix(p.ImportPath, module)
-		if !inside {
-			continue
+		if strings.HasPrefix(p.ImportPath, module) {
+			all = append(all, p)
 		}
-		ours++
+	}
+	if len(all) < 5 {
+		t.Fatalf("go list named %d packages of ours", len(all))
+	}
+	return all
+}
+
+func TestImportOrder(t *testing.T) {
+	for _, p := range packages(t) {
+		from := strings.TrimPrefix(p.ImportPath, module)
 		for _, imp := range p.Imports {
 			if to, inside := strings.CutPrefix(imp, module); inside {
 				if why := breach(from, to); why != "" {
@@ -108,11 +119,69 @@ func TestImportOrder(t *testing.T) {
 			}
 		}
 	}
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
+}
+
+// dependencies are the modules that the tree may use, by the start of an import
+// path, and where: "" is anywhere, "test" only in tests.
+var dependencies = map[string][]string{
+	"github.com/go-delve/delve/pkg/dwarf/frame":        {"test"},
+	"github.com/go-delve/delve/pkg/dwarf/dwarfbuilder": {"test"},
+	"github.com/go-delve/delve/pkg/dwarf":              {"core"},
+	"golang.org/x/arch":                                {"core/arch"},
+	"github.com/chzyer/readline":                       {"core/line"},
+	"github.com/yuin/gopher-lua":                       {"lua"},
+	"github.com/cilium/ebpf/btf":                       {"core/ctype"},
+	"github.com/ianlancetaylor/demangle":               {"core/sym"},
+	"github.com/klauspost/compress":                    {""},
+	"github.com/ulikunitz/xz":                          {""},
+	"golang.org/x/sys":                                 {"targets", "core/mem"},
+	"github.com/rogpeppe/go-internal":                  {"test"},
+	"github.com/google/go-cmp":                         {"test"},
+	"github.com/creack/pty":                            {"test"},
+}
+
+// foreign says what is wrong with from importing another module's package imp.
+func foreign(from, imp string, inTest bool) string {
+	best := ""
+	for prefix := range dependencies {
+		if (imp == prefix || strings.HasPrefix(imp, prefix+"/")) && len(prefix) > len(best) {
+			best = prefix
+		}
 	}
-	if ours < 5 {
-		t.Errorf("go list named %d packages of ours", ours)
+	if best == "" {
+		return "is not among the dependencies that were agreed on"
+	}
+	for _, where := range dependencies[best] {
+		if where == "" || inTest || strings.HasPrefix(from+"/", where+"/") {
+			return ""
+		}
+	}
+	return "may be used only in " + strings.Join(dependencies[best], ", ")
+}
+
+func TestDependencies(t *testing.T) {
+	for _, p := range packages(t) {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		check := func(imports []string, inTest bool) {
+			for _, imp := range imports {
+				first, _, _ := strings.Cut(imp, "/")
+				if !strings.Contains(first, ".") || strings.HasPrefix(imp, module) {
+					continue
+				}
+				if why := foreign(from, imp, inTest); why != "" {
+					t.Errorf("%s imports %s, which %s", from, imp, why)
+				}
+			}
+		}
+		check(p.Imports, false)
+		check(append(p.TestImports, p.XTestImports...), true)
+	}
+	if foreign("core/arch/x86", "golang.org/x/arch/x86/x86asm", false) != "" ||
+		foreign("cmd/app", "golang.org/x/arch/x86/x86asm", false) == "" ||
+		foreign("core/mem", "github.com/google/go-cmp/cmp", false) == "" ||
+		foreign("core/mem", "github.com/google/go-cmp/cmp", true) != "" ||
+		foreign("core/mem", "example.org/left-pad", true) == "" {
+		t.Error("the checker lets through what it should not, or the other way round")
 	}
 }
 
