@@ -127,8 +127,11 @@ func (c *Cursor) Uint(size int) uint64 {
 	return 0
 }
 
+// maxLEB is the most bytes a LEB128 number may have, padding included.
+const maxLEB = 16
+
 // ULEB reads an unsigned LEB128 number. Padding bytes of zero value beyond 64
-// bits are allowed, as linkers write them.
+// bits are allowed, as linkers write them, up to 16 bytes in all.
 func (c *Cursor) ULEB() uint64 {
 	var v uint64
 	for shift := uint(0); ; shift += 7 {
@@ -137,7 +140,7 @@ func (c *Cursor) ULEB() uint64 {
 			return 0
 		}
 		low := uint64(b & 0x7f)
-		if shift >= 64 && low != 0 || shift == 63 && low > 1 {
+		if shift >= 64 && low != 0 || shift == 63 && low > 1 || shift >= 7*maxLEB {
 			c.fail(ErrOverflow)
 			return 0
 		}
@@ -159,7 +162,7 @@ func (c *Cursor) SLEB() int64 {
 			return 0
 		}
 		low := b & 0x7f
-		if shift >= 63 && low != 0 && low != 0x7f && !(shift == 63 && low == 1) {
+		if shift >= 63 && low != 0 && low != 0x7f && !(shift == 63 && low == 1) || shift >= 7*maxLEB {
 			c.fail(ErrOverflow)
 			return 0
 		}

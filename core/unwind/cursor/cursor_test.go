@@ -1,6 +1,7 @@
 package cursor
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -25,6 +26,8 @@ func TestLEB(t *testing.T) {
 		{[]byte{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00}, 0, 0, nil},
 		{[]byte{0x80}, 0, 0, ErrShort},
 		{nil, 0, 0, ErrShort},
+		{append(bytes.Repeat([]byte{0x80}, 15), 0), 0, 0, nil},
+		{append(bytes.Repeat([]byte{0x80}, 16), 0), 0, 0, ErrOverflow},
 		{[]byte{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02}, 0, 0, ErrOverflow},
 	} {
 		c := New(tt.in, binary.LittleEndian)
