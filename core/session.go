@@ -32,6 +32,10 @@ type Session struct {
 	// press it at.
 	Interruptible func(context.Context) (ctx context.Context, done func())
 
+	// Available are modules that are compiled in and load when the target
+	// holds what they are for, or by ::load.
+	Available []*Module
+
 	// Private holds the symbols of ::nmadd; used when the context has no
 	// namespace of its own.
 	Private *sym.Namespace

@@ -99,3 +99,7 @@ const (
 	StateDead
 	StateLost
 )
+
+// Warner has what a user should be told once when the target is opened: damage,
+// files that are not the ones that were mapped.
+type Warner interface{ Warnings() []string }

@@ -27,25 +27,39 @@ type prompter struct {
 	cancel context.CancelFunc // of the statement being run
 }
 
-func (p *prompter) Read(b []byte) (int, error) {
-	if len(p.rest) == 0 {
-		p.s.Out.Flush()
-		if p.pager != nil {
-			p.pager.Reset()
-			p.s.Out.ClearErr()
-		}
-		p.s.Prompting()
+// ReadLine asks for the next line; core.ErrIntr drops what has been typed of a
+// statement.
+func (p *prompter) ReadLine() (string, error) {
+	p.s.Out.Flush()
+	if p.pager != nil {
+		p.pager.Reset()
+		p.s.Out.ClearErr()
+	}
+	p.s.Prompting()
+	for {
 		text, err := p.ed.ReadLine(out.Sprintf(p.s.OutEnv(), p.s.Opts.Prompt))
 		switch {
 		case errors.Is(err, line.ErrInterrupt):
-			return 0, core.ErrIntr
+			return "", core.ErrIntr
 		case err == io.EOF && p.s.Opts.IgnoreEOF:
 			io.WriteString(os.Stdout, "Use $q or ::quit to exit\n")
-			return p.Read(b)
+			continue
 		case err != nil:
+			return "", err
+		}
+		return text + "\n", nil
+	}
+}
+
+// Read makes a prompter an io.Reader, as Evaluator.Source takes one; the
+// interpreter asks by ReadLine.
+func (p *prompter) Read(b []byte) (int, error) {
+	if len(p.rest) == 0 {
+		text, err := p.ReadLine()
+		if err != nil {
 			return 0, err
 		}
-		p.rest = append([]byte(text), '\n')
+		p.rest = []byte(text)
 	}
 	n := copy(b, p.rest)
 	p.rest = p.rest[n:]

@@ -31,7 +31,11 @@ func newApp(c *config, extra []*core.Module) *app {
 	a.tty = !c.hasEval && line.IsTerminal(os.Stdin) && line.IsTerminal(os.Stdout)
 	a.s.Out.SetTTY(line.IsTerminal(os.Stdout))
 	for _, m := range append(builtins(), extra...) {
-		a.s.Reg.Add(m, false)
+		if m.Builtin {
+			a.s.Load(m, false)
+		} else {
+			a.s.Available = append(a.s.Available, m)
+		}
 	}
 	return a
 }

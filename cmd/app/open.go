@@ -1,0 +1,217 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/line"
+	"github.com/xmdb/xmdb/core/system"
+	"github.com/xmdb/xmdb/targets/elfcore"
+	"github.com/xmdb/xmdb/targets/objfile"
+	"github.com/xmdb/xmdb/targets/rawfile"
+)
+
+// open opens the target that the command line asks for.
+func (a *app) open(ctx context.Context) int {
+	t, err := a.target(ctx)
+	if err == nil && t == nil {
+		return exitOK // a session without a target
+	}
+	if err != nil {
+		var ue *usageError
+		if errors.As(err, &ue) {
+			return badUsage(a.c, err)
+		}
+		return report(a.c, err)
+	}
+	a.attach(t)
+	return exitOK
+}
+
+// attach makes t the session's target and says what the user should know of it.
+func (a *app) attach(t core.Target) {
+	cx := a.s.Context()
+	cx.Target = t
+	a.undo = append(a.undo, func() { t.Close() })
+	if th, ok := core.As[core.Threads](cx); ok {
+		if list := th.Threads(); len(list) > 0 {
+			cx.Thread = list[0].ID
+		}
+	}
+	if w, ok := core.As[core.Warner](cx); ok {
+		for _, text := range w.Warnings() {
+			a.s.Warnf("%s", text)
+		}
+	}
+	a.s.Changed()
+}
+
+// target decides by the options and by what the operands are.
+func (a *app) target(ctx context.Context) (core.Target, error) {
+	c := a.c
+	args := c.operands
+	switch {
+	case c.loadKMDB || c.unloadKMDB:
+		return nil, errors.New("-F must also be supplied to start kmdb from non-console tty")
+	case c.hasBhyve:
+		return nil, errors.New("failed to initialize target: Operation not supported")
+	case c.hasPid:
+		return nil, a.attachProcess(args)
+	case len(args) > 2:
+		return nil, &usageError{msg: "too many operands"}
+	case len(args) == 0:
+		return nil, nil
+	case c.raw:
+		return a.raw(args)
+	case len(args) == 1 && isSuffix(args[0]):
+		return nil, a.suffix(args[0])
+	}
+	head, err := headOf(args[0])
+	if err != nil {
+		return nil, err
+	}
+	files := system.NewFiles(c.root)
+	switch {
+	case len(args) == 2:
+		return a.objectAndCore(ctx, head, files)
+	case elfcore.Probe(head) || elfcore.Compressed(head) != "" && !c.kernel:
+		t, err := a.core(ctx, args[0], "", files)
+		if !errors.Is(err, elfcore.ErrNotCore) {
+			return t, err
+		}
+	case isELF(head):
+		t, err := objfile.Open(args[0], files, c.write)
+		if err != nil {
+			return nil, err
+		}
+		return t, nil
+	}
+	if c.kernel || c.user {
+		return nil, fmt.Errorf("%s is not an ELF file", args[0])
+	}
+	return a.raw(args)
+}
+
+// objectAndCore opens a program with its core.
+func (a *app) objectAndCore(ctx context.Context, head []byte, files *system.Files) (core.Target, error) {
+	obj, dump := a.c.operands[0], a.c.operands[1]
+	if _, err := os.Stat(dump); err != nil {
+		return nil, openError(dump, err)
+	}
+	t, err := a.core(ctx, dump, obj, files)
+	if !errors.Is(err, elfcore.ErrNotCore) {
+		return t, err
+	}
+	if !isELF(head) || a.c.kernel {
+		return nil, errors.New("cannot read dump header\n" + a.c.prog + ": failed to initialize target: No such file or directory")
+	}
+	return nil, fmt.Errorf("%s is not a core file", dump)
+}
+
+func (a *app) core(ctx context.Context, path, program string, files *system.Files) (core.Target, error) {
+	if program != "" {
+		if _, err := headOf(program); err != nil {
+			return nil, err
+		}
+	}
+	if a.c.write {
+		a.s.Warnf("%s: core files are not writable; opened for reading", path)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	t, err := elfcore.Open(ctx, path, elfcore.Options{Program: program, Files: files, Progress: progress("reading " + path)})
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func (a *app) raw(args []string) (core.Target, error) {
+	second := ""
+	if len(args) == 2 {
+		second = args[1]
+	}
+	t, err := rawfile.Open(args[0], second, a.c.write)
+	if err != nil {
+		return nil, openError(args[0], err)
+	}
+	return t, nil
+}
+
+// suffix is what `xmdb N` means: unix.N and vmcore.N.
+func (a *app) suffix(n string) error {
+	for _, name := range []string{"unix." + n, "vmcore." + n} {
+		if _, err := os.Stat(name); err != nil {
+			return openError(name, err)
+		}
+	}
+	return fmt.Errorf("vmcore.%s: kernel crash dumps are not supported by this version", n)
+}
+
+func (a *app) attachProcess(args []string) error {
+	if len(args) > 0 {
+		return &usageError{msg: "-p takes no operands"}
+	}
+	if pid, err := strconv.Atoi(a.c.pid); err != nil || pid <= 0 {
+		return fmt.Errorf("cannot attach to %s: no such process", a.c.pid)
+	}
+	return fmt.Errorf("cannot attach to %s: live processes are not supported by this version", a.c.pid)
+}
+
+func isELF(head []byte) bool { return strings.HasPrefix(string(head), "\x7fELF") }
+
+func isSuffix(name string) bool {
+	if _, err := os.Stat(name); err == nil {
+		return false
+	}
+	return name != "" && strings.Trim(name, "0123456789") == ""
+}
+
+// headOf reads the first bytes of a file, by which its kind is told.
+func headOf(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	defer f.Close()
+	head := make([]byte, 64)
+	n, err := f.ReadAt(head, 0)
+	if n == 0 && err != nil {
+		if st, serr := f.Stat(); serr == nil && st.IsDir() {
+			return nil, fmt.Errorf("failed to open %s: Is a directory", path)
+		}
+	}
+	return head[:n], nil
+}
+
+func openError(path string, err error) error {
+	return fmt.Errorf("failed to open %s: %s", path, core.Reason(err))
+}
+
+// progress draws how far long work has come on a terminal's standard error, from
+// its second second on.
+func progress(what string) func(done, total int64) {
+	if !line.IsTerminal(os.Stderr) {
+		return nil
+	}
+	start, last := time.Now(), time.Time{}
+	return func(done, total int64) {
+		now := time.Now()
+		if done >= total && !last.IsZero() {
+			fmt.Fprint(os.Stderr, "\r\x1b[K")
+			return
+		}
+		if now.Sub(start) < time.Second || now.Sub(last) < 100*time.Millisecond || total <= 0 {
+			return
+		}
+		last = now
+		fmt.Fprintf(os.Stderr, "\r%s: %d%%\x1b[K", what, 100*done/total)
+	}
+}
