@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
@@ -20,6 +21,10 @@ var ErrNoDWARF = errors.New("no DWARF debug information")
 // does not exist.
 const maxSection = 8 << 30
 
+// maxRatio bounds how much smaller than its data a large compressed section can
+// be: DWARF shrinks to a third or a sixth.
+const maxRatio = 64
+
 // image is what is taken from the ELF file.
 type image struct {
 	big      bool
@@ -28,6 +33,11 @@ type image struct {
 	reloc    bool // ET_REL
 	buildID  string
 	sections map[string]*section // without the leading ".debug_" or ".zdebug_"
+	base     map[int]uint64      // where an ELF section begins in the debug section made of it
+	relocs   map[int][]*elf.Section
+
+	symbolsMu sync.Mutex
+	symbols   map[uint32][]byte // symbol tables for relocations, by section
 }
 
 // readImage finds the debug sections of an ELF file. Nothing but headers is read.
@@ -49,10 +59,14 @@ func readImage(r io.ReaderAt) (im *image, err error) {
 		machine:  f.Machine,
 		reloc:    f.Type == elf.ET_REL,
 		sections: map[string]*section{},
+		base:     map[int]uint64{},
+		symbols:  map[uint32][]byte{},
 	}
 	if f.Class == elf.ELFCLASS64 {
 		im.addrSize = 8
 	}
+	im.findRelocs(f)
+	parts := map[string][]part{}
 	for i, s := range f.Sections {
 		name, old := strings.CutPrefix(s.Name, ".zdebug_")
 		if !old {
@@ -64,10 +78,12 @@ func readImage(r io.ReaderAt) (im *image, err error) {
 				continue
 			}
 		}
-		if s.Type == elf.SHT_NOBITS || im.sections[name] != nil || s.FileSize == 0 {
-			continue
+		if s.Type != elf.SHT_NOBITS && s.FileSize != 0 {
+			parts[name] = append(parts[name], part{i, old})
 		}
-		im.sections[name] = im.section(r, f, i, old)
+	}
+	for name, ps := range parts {
+		im.sections[name] = im.section(r, f, ps)
 	}
 	if im.sections["info"] == nil && im.sections["line"] == nil {
 		return nil, ErrNoDWARF
@@ -75,43 +91,68 @@ func readImage(r io.ReaderAt) (im *image, err error) {
 	return im, nil
 }
 
-// section makes the section of an ELF section header.
-func (im *image) section(r io.ReaderAt, f *elf.File, i int, old bool) *section {
-	s := f.Sections[i]
-	raw := io.NewSectionReader(r, int64(s.Offset), int64(s.FileSize))
-	packed := s.Flags&elf.SHF_COMPRESSED != 0
-	out := newSection(s.Name, raw, s.FileSize)
-	var relocs []*elf.Section
-	if im.reloc {
-		for _, t := range f.Sections {
-			if (t.Type == elf.SHT_RELA || t.Type == elf.SHT_REL) && int(t.Info) == i {
-				relocs = append(relocs, t)
-			}
-		}
+// part is one of the ELF sections that make up a debug section.
+type part struct {
+	index int
+	old   bool // named .zdebug_
+}
+
+// section makes a section of its parts. Only relocatable files have several:
+// the compiler puts each type unit into a section of its own, of which the linker
+// keeps one. They are joined as the linker would.
+func (im *image) section(r io.ReaderAt, f *elf.File, parts []part) *section {
+	first := f.Sections[parts[0].index]
+	if !im.reloc {
+		parts = parts[:1]
 	}
-	if !packed && !old && len(relocs) == 0 {
+	out := newSection(first.Name, io.NewSectionReader(r, int64(first.Offset), int64(first.FileSize)), first.FileSize)
+	simple := len(parts) == 1
+	out.size = 0
+	for _, p := range parts {
+		s := f.Sections[p.index]
+		size := s.Size // of the plain data, says debug/elf
+		if p.old {
+			size = max(s.FileSize, 12)
+		}
+		simple = simple && s.Flags&elf.SHF_COMPRESSED == 0 && !p.old && len(im.relocs[p.index]) == 0
+		im.base[p.index] = out.size
+		out.size += size
+	}
+	if simple {
 		return out
 	}
 	out.r = nil
-	switch {
-	case packed:
-		out.size = s.Size // of the plain data, says debug/elf
-	case old:
-		out.size = max(s.FileSize, 12)
-	}
 	out.load = func() ([]byte, error) {
-		b, err := plain(raw, im, packed, old)
-		if err != nil {
-			return nil, err
+		if len(parts) == 1 {
+			return im.readPart(r, f, parts[0])
 		}
-		for _, t := range relocs {
-			if err := relocate(b, r, f, t, im); err != nil {
+		var all []byte
+		for _, p := range parts {
+			b, err := im.readPart(r, f, p)
+			if err != nil {
 				return nil, err
 			}
+			all = append(all, b...)
 		}
-		return b, nil
+		return all, nil
 	}
 	return out
+}
+
+// readPart gives the plain, relocated bytes of a part.
+func (im *image) readPart(r io.ReaderAt, f *elf.File, p part) ([]byte, error) {
+	s := f.Sections[p.index]
+	raw := io.NewSectionReader(r, int64(s.Offset), int64(s.FileSize))
+	b, err := plain(raw, im, s.Flags&elf.SHF_COMPRESSED != 0, p.old)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range im.relocs[p.index] {
+		if err := relocate(b, r, f, t, im); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
 }
 
 // plain gives a section's bytes, decompressed.
@@ -157,7 +198,7 @@ func inflateGNU(raw *io.SectionReader) ([]byte, error) {
 }
 
 func inflate(r *io.SectionReader, kind elf.CompressionType, size uint64) ([]byte, error) {
-	if size > maxSection {
+	if size > maxSection || size > 64<<20 && size/maxRatio > uint64(r.Size()) {
 		return nil, fmt.Errorf("decompressed size %#x is too large", size)
 	}
 	var src io.Reader

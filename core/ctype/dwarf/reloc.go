@@ -3,6 +3,7 @@ package dwarf
 import (
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -13,13 +14,9 @@ import (
 // left relative to its section, as the file has it. Others are an error: their
 // bytes would lie.
 func relocate(b []byte, r io.ReaderAt, f *elf.File, t *elf.Section, im *image) error {
-	if int(t.Link) >= len(f.Sections) {
-		return fmt.Errorf("relocations %s: no symbol table", t.Name)
-	}
-	st := f.Sections[t.Link]
-	syms, err := readRange(r, st.Offset, st.FileSize)
+	syms, err := im.symbolTable(r, f, t.Link)
 	if err != nil {
-		return fmt.Errorf("read symbols for relocation: %w", err)
+		return fmt.Errorf("relocations %s: %w", t.Name, err)
 	}
 	data, err := readRange(r, t.Offset, t.FileSize)
 	if err != nil {
@@ -36,6 +33,38 @@ func relocate(b []byte, r io.ReaderAt, f *elf.File, t *elf.Section, im *image) e
 		}
 	}
 	return c.err
+}
+
+// findRelocs notes which sections hold relocations of which.
+func (im *image) findRelocs(f *elf.File) {
+	if !im.reloc {
+		return
+	}
+	im.relocs = map[int][]*elf.Section{}
+	for _, t := range f.Sections {
+		if t.Type == elf.SHT_RELA || t.Type == elf.SHT_REL {
+			im.relocs[int(t.Info)] = append(im.relocs[int(t.Info)], t)
+		}
+	}
+}
+
+// symbolTable reads a symbol table once.
+func (im *image) symbolTable(r io.ReaderAt, f *elf.File, link uint32) ([]byte, error) {
+	im.symbolsMu.Lock()
+	defer im.symbolsMu.Unlock()
+	if b, ok := im.symbols[link]; ok {
+		return b, nil
+	}
+	if uint64(link) >= uint64(len(f.Sections)) {
+		return nil, errors.New("no symbol table")
+	}
+	s := f.Sections[link]
+	b, err := readRange(r, s.Offset, s.FileSize)
+	if err != nil {
+		return nil, fmt.Errorf("read symbols: %w", err)
+	}
+	im.symbols[link] = b
+	return b, nil
 }
 
 type reloc struct {
@@ -128,16 +157,19 @@ func applyReloc(b []byte, rel reloc, syms []byte, im *image) error {
 	return nil
 }
 
-// symbolValue is st_value of an Elf32_Sym or Elf64_Sym.
+// symbolValue is st_value of an Elf32_Sym or Elf64_Sym, from the start of the
+// debug section that the symbol's section was joined into.
 func symbolValue(syms []byte, i uint32, im *image) (uint64, error) {
-	size, at := uint64(24), uint64(8)
+	size, value, shndx := uint64(24), uint64(8), uint64(6)
 	if im.addrSize == 4 {
-		size, at = 16, 4
+		size, value, shndx = 16, 4, 14
 	}
 	off := uint64(i) * size
 	if off+size > uint64(len(syms)) {
 		return 0, fmt.Errorf("relocation against symbol %d: %w", i, errShort)
 	}
-	c := cursor{b: syms[off+at:], big: im.big}
-	return c.uint(im.addrSize), nil
+	c := cursor{b: syms[off+shndx:], big: im.big}
+	section := int(c.u16())
+	c = cursor{b: syms[off+value:], big: im.big}
+	return im.base[section] + c.uint(im.addrSize), nil
 }

@@ -49,9 +49,7 @@ func (e die) member(whole uint64) (m ctype.Member, ok bool, err error) {
 		switch at {
 		case stddwarf.AttrDataMemberLoc:
 			hasPos = true
-			if bytePos, err = e.u.memberOffset(v); err != nil {
-				return false
-			}
+			bytePos, err = e.u.memberOffset(v)
 		case stddwarf.AttrByteSize:
 			storage, hasStorage = v.u, v.isConst()
 		case stddwarf.AttrBitOffset:
