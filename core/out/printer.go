@@ -113,6 +113,16 @@ func (p *Printer) Discard() {
 	p.beginLine()
 }
 
+// DiscardLine drops what is on the current line and not yet written, and goes
+// back to its start: MDB takes a line away that turned out to be unreadable.
+func (p *Printer) DiscardLine() {
+	if p.split {
+		return
+	}
+	p.buf = p.buf[:p.start]
+	p.beginLine()
+}
+
 // SetOutput makes the printer write to w from now on, after flushing, and
 // returns the writer it had. The line under way continues.
 func (p *Printer) SetOutput(w io.Writer) (old io.Writer) {
