@@ -304,3 +304,13 @@ func (im *memImage) gnuHashCount(at uint64) (uint64, bool) {
 	}
 	return 0, false
 }
+
+// BuildIDAt gives the build-id, in hex, of the ELF image whose header is at base;
+// "" if there is none.
+func BuildIDAt(s mem.Space, base uint64) string {
+	im, err := readImage(s, base)
+	if err != nil {
+		return ""
+	}
+	return im.buildID
+}

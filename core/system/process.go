@@ -142,7 +142,10 @@ func findMapping(maps []mem.Mapping, a uint64) *mem.Mapping {
 // add makes a load object of an image in memory and looks for its file. path is
 // what the target calls it.
 func (p *Process) add(im *memImage, name string, main bool) *sym.Object {
-	file := p.src.Files().Get(name, im.buildID)
+	file := &Found{}
+	if at, ok := p.src.Aux(atSysinfoEhdr); !ok || at != im.base { // the vDSO has no file
+		file = p.src.Files().Get(name, im.buildID)
+	}
 	o := &sym.Object{Path: name, Name: path.Base(strings.TrimSuffix(name, deletedSuffix)), Bias: im.bias, BuildID: im.buildID, Main: main}
 	in := &Info{Object: o, Found: file, image: im, space: p.space}
 	if file.Set != nil {

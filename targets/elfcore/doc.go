@@ -1,0 +1,35 @@
+// Package elfcore is the target for cores of Linux processes on amd64, made by
+// the kernel or by gcore, as they are or compressed.
+//
+// # Format
+//
+// A core is an ELF file of type ET_CORE (System V gABI) with PT_LOAD segments,
+// one a mapping of the process, and PT_NOTE segments. The notes and their
+// structures are the kernel's: include/uapi/linux/elf.h, elfcore.h and
+// include/linux/elfcore-compat.h; NT_PRSTATUS and what follows it up to the next
+// NT_PRSTATUS belong to one thread, the first of which is the one that died.
+// NT_FILE names the mapped files (fs/binfmt_elf.c, fill_files_note).
+//
+// # The address space
+//
+// A segment has bytes in the core for its first p_filesz bytes; the kernel leaves
+// out what coredump_filter says, by default the unmodified pages of mapped
+// files. Those come from the files NT_FILE names, if the file found is the one
+// that was mapped: its build-id is compared with the one in the first page,
+// which the kernel does dump. What is neither here nor there is an error that
+// says whether it was never dumped or lies behind the end of a truncated core.
+//
+// # Compressed cores
+//
+// systemd-coredump keeps cores as .zst (older: .lz4, .xz); gzip is common too.
+// The kind is told by the first bytes. The core is decompressed once, into a
+// temporary file that has no name by the time it is used, or into memory where
+// the host cannot do that; holes in it stay holes.
+//
+// # Not handled
+//
+// Cores of other architectures and systems are refused with an error that says
+// what they are. core(5)'s coredump_filter bits for DAX and huge pages make no
+// difference here. Shadow stacks and protection keys (NT_X86_SHSTK, XSAVE's
+// PKRU) are kept as raw notes only.
+package elfcore

@@ -1,0 +1,162 @@
+package elfcore
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Errors of opening.
+var (
+	ErrNotCore = errors.New("not a core file")
+	ErrArch    = errors.New("not supported")
+)
+
+// Sizes of ELF64 structures, bytes, and limits of a core.
+const (
+	ehdrSize    = 64
+	phdrSize    = 56
+	shdrSize    = 64
+	maxSegments = 1 << 20
+	maxNotes    = 256 << 20 // bytes of one note segment
+	pnXnum      = 0xffff    // e_phnum: the number is in section header 0
+)
+
+// le is the byte order of everything in an amd64 core.
+var le = binary.LittleEndian
+
+// progHeader is an Elf64_Phdr.
+type progHeader struct {
+	typ, flags                           uint32
+	off, vaddr, paddr, filesz, memsz, al uint64
+}
+
+// header is what the start of a core says.
+type header struct {
+	progs   []progHeader
+	cutAt   uint64 // the file should be at least this long, bytes
+	damaged error  // program headers that could not be read
+}
+
+// Probe tells whether head, the first bytes of a file, is that of an ELF core,
+// whatever its architecture.
+func Probe(head []byte) bool {
+	if len(head) < 18 || string(head[:4]) != elf.ELFMAG {
+		return false
+	}
+	order := binary.ByteOrder(binary.LittleEndian)
+	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
+		order = binary.BigEndian
+	}
+	return elf.Type(order.Uint16(head[16:])) == elf.ET_CORE
+}
+
+// readHeader reads the ELF header and program headers. size is the length of the
+// file, bytes. Program headers cut off by the end of the file are left out and
+// noted in damaged.
+func readHeader(r io.ReaderAt, size int64) (*header, error) {
+	var b [ehdrSize]byte
+	n, err := r.ReadAt(b[:], 0)
+	if n < 18 || !Probe(b[:n]) {
+		if err != nil && err != io.EOF {
+			return nil, fmt.Errorf("read ELF header: %w", err)
+		}
+		return nil, ErrNotCore
+	}
+	if err := checkArch(b[:n]); err != nil {
+		return nil, err
+	}
+	if n < ehdrSize {
+		return nil, fmt.Errorf("read ELF header: file is truncated at %d bytes", n)
+	}
+	phoff, shoff := le.Uint64(b[32:]), le.Uint64(b[40:])
+	if es := le.Uint16(b[54:]); es != phdrSize {
+		return nil, fmt.Errorf("read ELF header: program header entry of %d bytes", es)
+	}
+	count := uint64(le.Uint16(b[56:]))
+	if count == pnXnum && shoff != 0 {
+		var sh [shdrSize]byte
+		if n, _ := r.ReadAt(sh[:], int64(min(shoff, 1<<62))); n < shdrSize {
+			// The count is at the end of a core that has been cut: take what is here.
+			count = maxSegments
+		} else {
+			count = uint64(le.Uint32(sh[44:])) // sh_info
+		}
+	}
+	if count > maxSegments {
+		return nil, fmt.Errorf("read program headers: %d of them", count)
+	}
+	return readProgs(r, size, phoff, count)
+}
+
+func readProgs(r io.ReaderAt, size int64, phoff, count uint64) (*header, error) {
+	h := &header{}
+	want := count * phdrSize
+	have := want
+	if phoff > uint64(size) {
+		have = 0
+	} else if rest := uint64(size) - phoff; have > rest {
+		have = rest - rest%phdrSize
+	}
+	if have < want {
+		h.damaged = fmt.Errorf("only %d of %d program headers are in the file", have/phdrSize, count)
+	}
+	buf := make([]byte, have)
+	n, err := r.ReadAt(buf, int64(min(phoff, 1<<62)))
+	if uint64(n) < have {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		h.damaged = fmt.Errorf("read program headers: %w", err)
+	}
+	for b := buf[:n-n%phdrSize]; len(b) > 0; b = b[phdrSize:] {
+		p := progHeader{
+			typ: le.Uint32(b), flags: le.Uint32(b[4:]), off: le.Uint64(b[8:]), vaddr: le.Uint64(b[16:]),
+			paddr: le.Uint64(b[24:]), filesz: le.Uint64(b[32:]), memsz: le.Uint64(b[40:]), al: le.Uint64(b[48:]),
+		}
+		if end := p.off + p.filesz; end > h.cutAt && end >= p.off {
+			h.cutAt = end
+		}
+		h.progs = append(h.progs, p)
+	}
+	return h, nil
+}
+
+// checkArch refuses cores of what is not Linux on amd64 and names what they are.
+func checkArch(b []byte) error {
+	order := binary.ByteOrder(binary.LittleEndian)
+	if elf.Data(b[elf.EI_DATA]) == elf.ELFDATA2MSB {
+		order = binary.BigEndian
+	}
+	if len(b) < 20 {
+		return fmt.Errorf("read ELF header: file is truncated at %d bytes", len(b))
+	}
+	m := elf.Machine(order.Uint16(b[18:]))
+	if m == elf.EM_X86_64 && elf.Class(b[elf.EI_CLASS]) == elf.ELFCLASS64 && order == binary.LittleEndian {
+		switch abi := elf.OSABI(b[elf.EI_OSABI]); abi {
+		case elf.ELFOSABI_NONE, elf.ELFOSABI_LINUX:
+			return nil
+		case elf.ELFOSABI_SOLARIS:
+			return fmt.Errorf("core file of an illumos process: %w", ErrArch)
+		default:
+			return fmt.Errorf("core file of a %s process: %w", abi, ErrArch)
+		}
+	}
+	name := machineNames[m]
+	if name == "" {
+		name = fmt.Sprintf("unknown (ELF machine %d)", uint16(m))
+	}
+	if m == elf.EM_X86_64 {
+		name = "x32 (32-bit pointers on amd64)"
+	}
+	return fmt.Errorf("core file is of another architecture, %s, and only amd64 is %w", name, ErrArch)
+}
+
+var machineNames = map[elf.Machine]string{
+	elf.EM_386: "i386", elf.EM_AARCH64: "arm64", elf.EM_ARM: "arm", elf.EM_PPC: "powerpc", elf.EM_PPC64: "powerpc64",
+	elf.EM_S390: "s390", elf.EM_RISCV: "riscv", elf.EM_SPARC: "sparc", elf.EM_SPARC32PLUS: "sparc", elf.EM_SPARCV9: "sparcv9",
+	elf.EM_MIPS: "mips", elf.EM_LOONGARCH: "loongarch", elf.EM_IA_64: "ia64", elf.EM_ALPHA: "alpha", elf.EM_PARISC: "hppa",
+	elf.EM_68K: "m68k", elf.EM_SH: "sh",
+}

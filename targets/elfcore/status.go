@@ -1,0 +1,114 @@
+package elfcore
+
+import (
+	"fmt"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/out"
+)
+
+// signal is one of Linux's signals on amd64: its name and MDB's (illumos's)
+// description of it.
+type signal struct{ name, descr string }
+
+var signals = map[int]signal{
+	1: {"SIGHUP", "Hangup"}, 2: {"SIGINT", "Interrupt"}, 3: {"SIGQUIT", "Quit"}, 4: {"SIGILL", "Illegal Instruction"},
+	5: {"SIGTRAP", "Trace/Breakpoint Trap"}, 6: {"SIGABRT", "Abort"}, 7: {"SIGBUS", "Bus Error"}, 8: {"SIGFPE", "Arithmetic Exception"},
+	9: {"SIGKILL", "Killed"}, 10: {"SIGUSR1", "User Signal 1"}, 11: {"SIGSEGV", "Segmentation Fault"}, 12: {"SIGUSR2", "User Signal 2"},
+	13: {"SIGPIPE", "Broken Pipe"}, 14: {"SIGALRM", "Alarm Clock"}, 15: {"SIGTERM", "Terminated"}, 16: {"SIGSTKFLT", "Stack Fault"},
+	17: {"SIGCHLD", "Child Status Changed"}, 18: {"SIGCONT", "Continued"}, 19: {"SIGSTOP", "Stopped (signal)"}, 20: {"SIGTSTP", "Stopped (user)"},
+	21: {"SIGTTIN", "Stopped (tty input)"}, 22: {"SIGTTOU", "Stopped (tty output)"}, 23: {"SIGURG", "Urgent Condition"},
+	24: {"SIGXCPU", "Cpu Limit Exceeded"}, 25: {"SIGXFSZ", "File Size Limit Exceeded"}, 26: {"SIGVTALRM", "Virtual Timer Expired"},
+	27: {"SIGPROF", "Profiling Timer Expired"}, 28: {"SIGWINCH", "Window Size Change"}, 29: {"SIGIO", "Pollable Event"},
+	30: {"SIGPWR", "Power-Fail/Restart"}, 31: {"SIGSYS", "Bad System Call"},
+}
+
+// sigRTMin is the first real-time signal of the kernel.
+const sigRTMin = 32
+
+// SignalName gives the name and description of a Linux signal.
+func SignalName(sig int) (name, descr string) {
+	if s, ok := signals[sig]; ok {
+		return s.name, s.descr
+	}
+	if sig >= sigRTMin && sig <= 64 {
+		return fmt.Sprintf("SIG%d", sig), fmt.Sprintf("Real Time Signal %d", sig-sigRTMin)
+	}
+	return fmt.Sprintf("SIG#%d", sig), "Unknown signal"
+}
+
+// Signal is the signal the process died of, 0 if none (a core made by gcore).
+func (t *Target) Signal() int {
+	if len(t.notes.threads) == 0 {
+		return 0
+	}
+	th := t.notes.threads[0]
+	if th.Cursig != 0 {
+		return int(th.Cursig)
+	}
+	return int(th.Signo)
+}
+
+// faults are the signals whose siginfo has an address.
+var faults = map[int]bool{4: true, 5: true, 7: true, 8: true, 11: true}
+
+// Status implements core.StatusReporter.
+func (t *Target) Status(p *out.Printer) {
+	if ps := t.notes.psinfo; ps != nil {
+		// A Linux core does not say what machine it is from.
+		fmt.Fprintf(p, "debugging core file of %s (64-bit) from unknown machine\n", ps.Fname)
+	} else {
+		fmt.Fprintf(p, "debugging core file\n")
+	}
+	if name := t.Program(); name != "" {
+		fmt.Fprintf(p, "file: %s\n", name)
+	} else if name := t.programPath(); name != "" {
+		fmt.Fprintf(p, "file: %s\n", name)
+	}
+	if ps := t.notes.psinfo; ps != nil {
+		fmt.Fprintf(p, "initial argv: %s\n", ps.Args)
+	}
+	fmt.Fprintf(p, "threading model: native threads\n")
+	fmt.Fprintf(p, "status: %s\n", t.reason())
+}
+
+// reason says how the process ended.
+func (t *Target) reason() string {
+	sig := t.Signal()
+	if sig == 0 {
+		return "process core file generated with gcore(1)"
+	}
+	name, descr := SignalName(sig)
+	s := fmt.Sprintf("process terminated by %s (%s)", name, descr)
+	if th := t.notes.threads[0]; th.Siginfo != nil && faults[sig] && th.Siginfo.Code > 0 {
+		s += fmt.Sprintf(", addr=0x%x", th.Siginfo.Addr())
+	}
+	return s
+}
+
+// Xdata implements core.Xdata: what of MDB's there is for a Linux core, and the
+// notes MDB has no name for.
+func (t *Target) Xdata() []core.Blob {
+	var out []core.Blob
+	names := map[uint32][2]string{
+		ntAuxv:     {"auxv", "auxiliary vector"},
+		ntPrpsinfo: {"psinfo", "struct elf_prpsinfo"},
+		ntPrstatus: {"lwpstatus", "struct elf_prstatus array"},
+		ntFile:     {"files", "NT_FILE note"},
+		ntSiginfo:  {"siginfo", "siginfo_t array"},
+	}
+	at := map[uint32]int{}
+	for _, n := range t.notes.all {
+		x, ok := names[n.Type]
+		if !ok || n.Name != "CORE" {
+			continue
+		}
+		if i, dup := at[n.Type]; dup {
+			out[i].Data = append(out[i].Data[:len(out[i].Data):len(out[i].Data)], n.Desc...)
+			continue
+		}
+		at[n.Type] = len(out)
+		out = append(out, core.Blob{Name: x[0], Descr: x[1], Data: n.Desc})
+	}
+	return out
+}

@@ -1,0 +1,285 @@
+package elfcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/arch"
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/sym/elffile"
+	"github.com/xmdb/xmdb/core/system"
+)
+
+// Auxiliary vector entries (include/uapi/linux/auxvec.h).
+const (
+	atEntry       = 9
+	atExecfn      = 31
+	atSysinfoEhdr = 33
+)
+
+// Options of Open.
+type Options struct {
+	// Program is the executable given on the command line; "" infers it from the
+	// core.
+	Program string
+	// Files finds the program and libraries; nil looks on the host alone.
+	Files *system.Files
+	// Progress is told how much of a compressed core has been read.
+	Progress Progress
+}
+
+// Target is a core of a Linux process.
+type Target struct {
+	*system.Process
+
+	path     string
+	program  string // file of the executable on this host, "" if there is none
+	f        *os.File
+	data     io.ReaderAt
+	store    io.Closer // of the decompressed core; nil
+	size     int64     // bytes, decompressed
+	notes    *notes
+	files    *system.Files
+	fills    map[string]*fileSpace
+	space    *mem.Segments
+	inCore   *mem.Segments
+	maps     []mem.Mapping
+	warnings []string
+}
+
+// Open opens a core. An error of kind ErrNotCore means that the file is no ELF
+// core, compressed or not; ErrArch that it is one of another architecture or
+// system.
+func Open(ctx context.Context, path string, o Options) (*Target, error) {
+	t := &Target{path: path, files: o.Files, fills: map[string]*fileSpace{}}
+	if t.files == nil {
+		t.files = system.NewFiles("")
+	}
+	if err := t.open(ctx, o); err != nil {
+		t.Close()
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrNotCore) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return t, nil
+}
+
+func (t *Target) open(ctx context.Context, o Options) error {
+	if err := t.openData(ctx, o.Progress); err != nil {
+		return err
+	}
+	h, err := readHeader(t.data, t.size)
+	if err != nil {
+		return err
+	}
+	if h.damaged != nil {
+		t.warn("core file is damaged: " + h.damaged.Error())
+	}
+	if h.cutAt > uint64(t.size) {
+		t.warn(fmt.Sprintf("core file is truncated: it has %d of at least %d bytes", t.size, h.cutAt))
+	}
+	if t.notes, err = readNotes(t.data, t.size, h); err != nil {
+		t.warn("core file is damaged: " + err.Error())
+	}
+	if t.notes.foreign != "" {
+		return fmt.Errorf("core file of a %s process: %w", strings.TrimSuffix(t.notes.foreign, "-CORE"), ErrArch)
+	}
+	if len(t.notes.threads) == 0 {
+		t.warn("core file has no threads: its notes are missing")
+	}
+	t.layOut(h)
+	t.chooseProgram(o.Program)
+	t.Process = system.NewProcess(t)
+	return nil
+}
+
+// openData opens the file and, if it is compressed, decompresses it.
+func (t *Target) openData(ctx context.Context, progress Progress) error {
+	f, err := os.Open(t.path)
+	if err != nil {
+		return err
+	}
+	t.f = f
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !st.Mode().IsRegular() {
+		return ErrNotCore
+	}
+	t.data, t.size = f, st.Size()
+	var head [64]byte
+	n, _ := f.ReadAt(head[:], 0)
+	kind := Compressed(head[:n])
+	if kind == "" {
+		return nil
+	}
+	s, size, cut, err := decompress(ctx, f, t.size, kind, progress)
+	if err != nil {
+		return err
+	}
+	if cut != nil {
+		t.warn("core file is damaged: " + cut.Error())
+	}
+	t.data, t.store, t.size = s, s, size
+	return nil
+}
+
+func (t *Target) warn(s string) { t.warnings = append(t.warnings, "warning: "+s) }
+
+// Warnings are what a user should be told once: damage, and files that are not
+// the ones that were mapped.
+func (t *Target) Warnings() []string {
+	w := t.warnings
+	if t.Process != nil {
+		w = append(w[:len(w):len(w)], t.Process.Warnings()...)
+	}
+	return w
+}
+
+// chooseProgram makes the file given, or one beside the core, the answer for the
+// path of the executable in the core.
+func (t *Target) chooseProgram(given string) {
+	mapped := t.programPath()
+	if given != "" {
+		t.files.Override(mapped, given)
+		return
+	}
+	if mapped == "" {
+		return
+	}
+	// The core may have been carried here together with its program.
+	base, ok := t.fileBase(mapped)
+	if !ok {
+		return
+	}
+	id := system.BuildIDAt(t.inCore, base)
+	if id == "" || t.files.Get(mapped, id).Set != nil {
+		return
+	}
+	for _, dir := range []string{filepath.Dir(t.path), "."} {
+		beside := filepath.Join(dir, path.Base(strings.TrimSuffix(mapped, " (deleted)")))
+		f, err := elffile.Open(beside)
+		if err != nil {
+			continue
+		}
+		same := f.BuildID() == id
+		f.Close()
+		if same {
+			t.files.Override(mapped, beside)
+			return
+		}
+	}
+}
+
+// programPath is the path of the executable as the core has it: the file mapped
+// at the entry point, else what it was started by.
+func (t *Target) programPath() string {
+	if entry, ok := t.Aux(atEntry); ok {
+		for _, f := range t.notes.files {
+			if entry >= f.Start && entry < f.End {
+				return f.Path
+			}
+		}
+	}
+	if at, ok := t.Aux(atExecfn); ok {
+		if s, err := mem.ReadString(t.inCore, mem.Addr(at), 4096); err == nil {
+			return s
+		}
+	}
+	return ""
+}
+
+// Kind implements core.Target.
+func (t *Target) Kind() string { return "proc" }
+
+// Name implements core.Target.
+func (t *Target) Name() string { return t.path }
+
+// Close implements core.Target.
+func (t *Target) Close() error {
+	var err error
+	if t.store != nil {
+		err = t.store.Close()
+	}
+	if t.f != nil {
+		err = errors.Join(err, t.f.Close())
+	}
+	if t.files != nil {
+		t.files.Close()
+	}
+	return err
+}
+
+// Virtual implements core.Virtual.
+func (t *Target) Virtual() mem.Space { return t.space }
+
+// Mappings implements core.Mapped.
+func (t *Target) Mappings() []mem.Mapping { return t.maps }
+
+// Arch implements core.Machine.
+func (t *Target) Arch() *arch.Arch { return arch.AMD64 }
+
+// Files implements system.Source.
+func (t *Target) Files() *system.Files { return t.files }
+
+// Aux implements system.Source.
+func (t *Target) Aux(typ uint64) (uint64, bool) {
+	for _, a := range t.notes.auxv {
+		if a.Type == typ {
+			return a.Value, true
+		}
+	}
+	return 0, false
+}
+
+// Auxv is the auxiliary vector.
+func (t *Target) Auxv() []Aux { return t.notes.auxv }
+
+// Notes are all notes of the core in order.
+func (t *Target) Notes() []Note { return t.notes.all }
+
+// Psinfo is NT_PRPSINFO, nil if the core has none.
+func (t *Target) Psinfo() *Psinfo { return t.notes.psinfo }
+
+// LWPs are the threads with everything their notes say.
+func (t *Target) LWPs() []*Thread { return t.notes.threads }
+
+// MappedFiles is NT_FILE.
+func (t *Target) MappedFiles() []MappedFile { return t.notes.files }
+
+// Threads implements core.Threads.
+func (t *Target) Threads() []core.Thread {
+	var out []core.Thread
+	for _, th := range t.notes.threads {
+		out = append(out, core.Thread{ID: uint64(uint32(th.ID)), Name: t.threadName(th)})
+	}
+	return out
+}
+
+// threadName is known of the main thread only: the kernel dumps no other's.
+func (t *Target) threadName(th *Thread) string {
+	if p := t.notes.psinfo; p != nil && p.PID == th.ID {
+		return p.Fname
+	}
+	return ""
+}
+
+// State implements core.Stater.
+func (t *Target) State() core.State { return core.StateDead }
+
+// Program is the executable's file on this host; "" if it was not found.
+func (t *Target) Program() string {
+	if m := t.Namespace().Main(); m != nil {
+		return m.File
+	}
+	return ""
+}
