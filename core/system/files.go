@@ -5,12 +5,15 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/xmdb/xmdb/core/ctype/dwarf"
 	"github.com/xmdb/xmdb/core/sym/elffile"
 )
 
 // Files finds the files that were mapped into a process and keeps them open.
 type Files struct {
 	Finder elffile.Finder
+	// DWARF is how debug data is opened: its cache, context and progress.
+	DWARF dwarf.Options
 
 	mu       sync.Mutex
 	found    map[fileKey]*Found
@@ -25,6 +28,7 @@ type Found struct {
 	Set      *elffile.Set      // nil: there is none
 	BuildID  string            // of the file found, hex
 	Verified bool              // its build-id is the one wanted
+	Given    bool              // the file was named by the user
 	Missing  []elffile.Missing // files refused, or the one not found
 }
 
@@ -84,10 +88,10 @@ func (fs *Files) search(path, buildID string) *Found {
 func (fs *Files) given(file, buildID string) *Found {
 	f, err := elffile.Open(file)
 	if err != nil {
-		return &Found{Missing: []elffile.Missing{{What: "file", Path: file, BuildID: buildID, Err: err}}}
+		return &Found{Given: true, Missing: []elffile.Missing{{What: "file", Path: file, BuildID: buildID, Err: err}}}
 	}
 	id := f.BuildID()
-	found := &Found{Set: elffile.NewSet(f, &fs.Finder), BuildID: id, Verified: buildID != "" && id == buildID}
+	found := &Found{Given: true, Set: elffile.NewSet(f, &fs.Finder), BuildID: id, Verified: buildID != "" && id == buildID}
 	if buildID != "" && id != buildID {
 		is := "it is " + id
 		if id == "" {

@@ -19,8 +19,8 @@ type Image struct {
 }
 
 // NewImage makes a system of one file. maps are where its bytes are addressed:
-// MDB takes the first of them for the program's text.
-func NewImage(set *elffile.Set, maps []mem.Mapping) *Image {
+// MDB takes the first of them for the program's text. files may be nil.
+func NewImage(set *elffile.Set, maps []mem.Mapping, files *Files) *Image {
 	f := set.File
 	o := &sym.Object{
 		Name: path.Base(strings.ReplaceAll(f.Path, "\\", "/")), Path: f.Path, File: f.Path,
@@ -36,7 +36,7 @@ func NewImage(set *elffile.Set, maps []mem.Mapping) *Image {
 	} else {
 		o.Text = sym.Range{Base: ^uint64(0), Size: 1} // nothing prints without a name
 	}
-	in := &Info{Object: o, Found: &Found{Set: set, BuildID: o.FileID, Verified: true}}
+	in := &Info{Object: o, Found: &Found{Set: set, BuildID: o.FileID, Verified: true}, files: files}
 	in.attach()
 	return &Image{info: in, ns: sym.NewNamespace(o), types: OpenTypes}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/ctype/dwarf"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/sym"
 	"github.com/xmdb/xmdb/core/sym/elffile"
@@ -28,6 +29,10 @@ type Info struct {
 	cfiDone   bool
 	cfi       *cfi.Table
 	cfiBias   uint64
+	files     *Files // nil for a file that is not part of a process
+	debugOnce sync.Once
+	debug     *dwarf.Data
+	debugErr  error
 	typesOnce sync.Once
 	types     ctype.Scope
 	typesErr  error

@@ -38,9 +38,6 @@ type Source interface {
 	Files() *Files
 }
 
-// TypesFunc opens the types of a load object; nil if it has none.
-type TypesFunc func(*Info) (ctype.Scope, error)
-
 // Process is a Linux user process.
 type Process struct {
 	src   Source
@@ -147,7 +144,7 @@ func (p *Process) add(im *memImage, name string, main bool) *sym.Object {
 		file = p.src.Files().Get(name, im.buildID)
 	}
 	o := &sym.Object{Path: name, Name: path.Base(strings.TrimSuffix(name, deletedSuffix)), Bias: im.bias, BuildID: im.buildID, Main: main}
-	in := &Info{Object: o, Found: file, image: im, space: p.space}
+	in := &Info{Object: o, Found: file, image: im, space: p.space, files: p.src.Files()}
 	if file.Set != nil {
 		o.File, o.FileID = file.Set.File.Path, file.BuildID
 		if main {
@@ -187,7 +184,7 @@ func (p *Process) place(o *sym.Object, im *memImage, main bool) {
 // not worth one.
 func (p *Process) report(f *Found) {
 	for _, m := range f.Missing {
-		if isMismatch(m) {
+		if isErr(m.Err, elffile.ErrMismatch) || f.Given {
 			p.warn("warning: " + m.Error())
 		}
 	}
@@ -219,5 +216,3 @@ func (p *Process) noImage(name string, maps []mem.Mapping, main bool) *sym.Objec
 	}
 	return nil
 }
-
-func isMismatch(m elffile.Missing) bool { return m.What == "file" && isErr(m.Err, elffile.ErrMismatch) }

@@ -6,9 +6,15 @@ import (
 
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/ctype/ctf"
+	"github.com/xmdb/xmdb/core/ctype/dwarf"
+	"github.com/xmdb/xmdb/core/sym"
 )
 
-// OpenTypes opens the types of a load object: CTF in the file.
+// TypesFunc opens the types of a load object; nil if it has none.
+type TypesFunc func(*Info) (ctype.Scope, error)
+
+// OpenTypes opens the types of a load object: CTF in the file, else DWARF in the
+// file or its debug file.
 func OpenTypes(in *Info) (ctype.Scope, error) {
 	set := in.Set()
 	if set == nil {
@@ -21,5 +27,59 @@ func OpenTypes(in *Info) (ctype.Scope, error) {
 	case !errors.Is(err, ctf.ErrNoCTF):
 		return nil, fmt.Errorf("read CTF of %s: %w", set.File.Path, err)
 	}
-	return nil, errNoTypes
+	d, err := in.Debug()
+	if d == nil {
+		if err == nil {
+			err = errNoTypes
+		}
+		return nil, err
+	}
+	return d, nil
+}
+
+// Debug gives the DWARF data of the file or its debug file; nil if neither has
+// any.
+func (in *Info) Debug() (*dwarf.Data, error) {
+	in.debugOnce.Do(func() {
+		set := in.Set()
+		if set == nil {
+			return
+		}
+		f := set.WithSection(".debug_info", ".zdebug_info")
+		if f == nil {
+			return
+		}
+		o := dwarf.Options{}
+		if in.files != nil {
+			o = in.files.DWARF
+		}
+		o.Name = in.Object.Name
+		o.BuildID = in.Found.BuildID
+		in.debug, in.debugErr = dwarf.New(f.ReaderAt(), o)
+		if in.debugErr != nil {
+			in.debug = nil
+			in.debugErr = fmt.Errorf("read debug data of %s: %w", f.Path, in.debugErr)
+		}
+	})
+	return in.debug, in.debugErr
+}
+
+// DebugData gives the DWARF data of a load object, whose addresses are the
+// file's: subtract the object's Bias. nil if it has none.
+func (p *Process) DebugData(o *sym.Object) *dwarf.Data {
+	in := p.infos[o]
+	if in == nil {
+		return nil
+	}
+	d, _ := in.Debug()
+	return d
+}
+
+// DebugData gives the DWARF data of the file; nil if it has none.
+func (im *Image) DebugData(o *sym.Object) *dwarf.Data {
+	if o != im.info.Object {
+		return nil
+	}
+	d, _ := im.info.Debug()
+	return d
 }

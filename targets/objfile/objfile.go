@@ -60,7 +60,7 @@ func Open(path string, files *system.Files, writable bool) (*Target, error) {
 	}
 	t.set = elffile.NewSet(e, finder)
 	t.segments()
-	t.Image = system.NewImage(t.set, t.maps)
+	t.Image = system.NewImage(t.set, t.maps, files)
 	return t, nil
 }
 
