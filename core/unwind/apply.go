@@ -12,6 +12,14 @@ import (
 // windowSize is how many bytes below the CFA are read at once, bytes.
 const windowSize = 512
 
+// A walk may run exprBudget operations of DWARF expressions, and exprPerFrame more
+// for every frame, so that a hostile table cannot make each of millions of frames
+// take as long as one expression may.
+const (
+	exprBudget   = 1 << 20
+	exprPerFrame = 1 << 8
+)
+
 // maxPlans bounds the cached rules of an Unwinder.
 const maxPlans = 1 << 16
 
@@ -230,7 +238,7 @@ func (w *walk) eval(p *plan, expr []byte, initial ...uint64) (uint64, error) {
 	if w.expr == nil {
 		w.expr = &dwexpr.Env{
 			AddrSize: w.u.Arch.PtrSize, Order: w.u.Arch.Order,
-			ReadMemory: w.u.read, Reg: w.reg,
+			ReadMemory: w.u.read, Reg: w.reg, Budget: &w.budget,
 		}
 	}
 	w.expr.Bias = p.bias

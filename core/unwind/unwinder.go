@@ -74,7 +74,7 @@ func (u *Unwinder) Reset() { u.plans = nil }
 // outermost frame yields its error last, with a zero Frame.
 func (u *Unwinder) Frames(ctx context.Context, regs Regs) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
-		w := &walk{u: u, regs: regs, exact: true}
+		w := &walk{u: u, regs: regs, exact: true, budget: exprBudget}
 		if err := w.run(ctx, yield); err != nil {
 			yield(Frame{}, err)
 		}
@@ -89,6 +89,7 @@ type walk struct {
 	exact  bool
 	brent  brent
 	expr   *dwexpr.Env
+	budget int // operations left to expressions
 	window [windowSize]byte
 	cell   [8]byte
 }
@@ -126,6 +127,7 @@ func (w *walk) run(ctx context.Context, yield func(Frame, error) bool) error {
 		if level >= limit {
 			return &Error{f.PC, ErrTooDeep}
 		}
+		w.budget += exprPerFrame
 		s = step{regs: w.regs}
 		err := w.step(&f, &s)
 		f.CFA, f.Signal = s.cfa, s.signal

@@ -58,6 +58,9 @@ type Env struct {
 	DWARF64  bool             // .debug_info references are 8 bytes wide
 	Version  int              // of the unit; in version 2 references are as wide as addresses
 	Bias     uint64           // added to the operand of DW_OP_addr and what Addrx gives
+	// Budget, if not nil, is how many operations may still run: each takes one
+	// off, over all evaluations that share it. Below 0 is ErrLimit.
+	Budget *int
 
 	// ReadMemory fills p from the address or fails; it never fills in part.
 	ReadMemory func(p []byte, addr uint64) error

@@ -171,6 +171,11 @@ func (m *machine) run(expr []byte, depth int) error {
 		if m.steps++; m.steps > MaxSteps {
 			return fmt.Errorf("steps: %w", ErrLimit)
 		}
+		if b := m.env.Budget; b != nil {
+			if *b--; *b < 0 {
+				return fmt.Errorf("budget: %w", ErrLimit)
+			}
+		}
 		at := c.Pos()
 		op := c.U8()
 		if m.have && op != opPiece && op != opBitPiece && op != opGNUUninit && op != opNop {

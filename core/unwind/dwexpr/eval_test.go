@@ -303,3 +303,14 @@ func TestAddrSize4(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+func TestBudget(t *testing.T) {
+	env := testEnv()
+	left := 5
+	env.Budget = &left
+	for i, want := range []error{nil, nil, ErrLimit} {
+		if _, err := EvalAddr(env, cat(opLit0, opNop)); !errors.Is(err, want) {
+			t.Errorf("evaluation %d: %v, want %v", i, err, want)
+		}
+	}
+}
