@@ -25,6 +25,10 @@ type decoder struct {
 	mode Mode
 	fail bool // ran out of bytes
 
+	lax   bool // extensions too
+	opEnd int  // bytes through the opcode
+	whole bool // the instruction exists, but not with these operands
+
 	opsz, adsz size
 
 	// Legacy prefixes, 0 or the byte, the last of each kind.
@@ -41,7 +45,11 @@ type decoder struct {
 	vvvv   uint8 // the register, not its complement
 	pp     uint8
 	mmm    uint8
-	hiR    bool // EVEX.R': 16 more
+	hiR    bool   // EVEX.R': 16 more
+	hiV    bool   // EVEX.V'
+	bcast  bool   // EVEX.b
+	vsib   bool   // the index register is a vector
+	name3D string // 3DNow!: the mnemonic
 	opmask uint8
 	zero   bool
 
@@ -54,7 +62,7 @@ type decoder struct {
 
 	op   *op
 	name mnemonic
-	opnd [4]operand
+	opnd [5]operand
 	nop  int
 }
 
@@ -105,7 +113,7 @@ func (d *decoder) decode() bool {
 		d.rex = b
 		b = d.byte()
 	}
-	d.opc[0], d.nopc = b, 1
+	d.opc[0], d.nopc, d.opEnd = b, 1, d.n
 	d.op = &oneByte[b]
 	if !d.vector(b) || d.fail {
 		return false
@@ -139,7 +147,7 @@ func (d *decoder) prefixes() byte {
 		case fPrefixAddr:
 			d.addr = b
 		case fPrefixSeg:
-			if o.flag&no64 != 0 && d.mode == Mode64 {
+			if o.flag&no64 != 0 && d.mode == Mode64 && !d.lax {
 				d.fail = true
 				return 0
 			}
@@ -179,35 +187,15 @@ func (d *decoder) vector(b byte) bool {
 
 // vexPrefix takes the rest of a VEX prefix and the opcode.
 func (d *decoder) vexPrefix(b byte) bool {
-	d.vex = b
-	p := d.byte()
-	d.ext = ^p >> 5 & rexR // two-byte form: R only
-	d.mmm = 1
-	if b == 0xC4 {
-		d.ext = ^p >> 5 & (rexR | rexX | rexB)
-		d.mmm = p & 0x1F
-		p = d.byte()
-		if p&0x80 != 0 {
-			d.w = true
-			d.ext |= rexW
-		}
-		if d.mmm < 1 || d.mmm > 3 {
-			return false
-		}
+	d.vexFields(b)
+	if d.mmm < 1 || d.mmm > 3 {
+		return false
 	}
-	d.length = p >> 2 & 1
-	d.vvvv = ^p >> 3 & 15
-	d.pp = p & 3
-	d.opc[0] = d.byte()
 	t := vexMaps[d.pp][d.mmm]
 	if t == nil {
 		return false
 	}
 	d.op = &t[d.opc[0]]
-	d.class = classX
-	if d.length != 0 {
-		d.class = classY
-	}
 	switch {
 	case d.op.flag&gpr != 0:
 		d.class = classV
@@ -215,6 +203,32 @@ func (d *decoder) vexPrefix(b byte) bool {
 		d.class = classK
 	}
 	return true
+}
+
+// vexFields takes the fields of a VEX (C4, C5) or XOP (8F) prefix.
+func (d *decoder) vexFields(b byte) {
+	d.vex = b
+	p := d.byte()
+	d.ext = ^p >> 5 & rexR // two-byte form: R only
+	d.mmm = 1
+	if b != 0xC5 {
+		d.ext = ^p >> 5 & (rexR | rexX | rexB)
+		d.mmm = p & 0x1F
+		p = d.byte()
+		if p&0x80 != 0 {
+			d.w = true
+			d.ext |= rexW
+		}
+	}
+	d.length = p >> 2 & 1
+	d.vvvv = ^p >> 3 & 15
+	d.pp = p & 3
+	d.class = classX
+	if d.length != 0 {
+		d.class = classY
+	}
+	d.opc[0] = d.byte()
+	d.opEnd = d.n
 }
 
 // vexMaps are the VEX maps by pp and mmm. Without a prefix MDB knows one map
@@ -226,37 +240,11 @@ var vexMaps = [4][4]*[256]op{
 	{nil, &vexF20F, &vexF20F38, &vexF20F3A},
 }
 
-// evexPrefix takes the rest of an EVEX prefix and the opcode.
+// evexPrefix takes the rest of an EVEX prefix and the opcode. The lower bits of
+// its first byte, two of them a map number, MDB wants clear.
 func (d *decoder) evexPrefix() bool {
-	d.evex = true
-	p0 := d.byte()
-	if p0&0x0C != 0 {
+	if !d.evexFields() || d.mmm > 3 || d.length == 3 {
 		return false
-	}
-	p1 := d.byte()
-	if d.fail || p1&4 == 0 {
-		return false
-	}
-	p2 := d.byte()
-	d.opc[0] = d.byte()
-	d.ext = ^p0 >> 5 & (rexR | rexX | rexB)
-	d.hiR = p0&0x10 == 0
-	d.mmm = p0 & 3
-	d.w = p1&0x80 != 0
-	d.vvvv = ^p1 >> 3 & 15
-	d.pp = p1 & 3
-	d.length = p2 >> 5 & 3
-	d.opmask = p2 & 7
-	d.zero = p2&0x80 != 0
-	switch d.length {
-	case 0:
-		d.class = classX
-	case 1:
-		d.class = classY
-	case 2:
-		d.class = classZ
-	default:
-		return false // a rounding mode; MDB knows none
 	}
 	t := evexMaps[d.pp][d.mmm]
 	if t == nil {
@@ -264,6 +252,28 @@ func (d *decoder) evexPrefix() bool {
 	}
 	d.op = &t[d.opc[0]]
 	return true
+}
+
+// evexFields takes the fields of an EVEX prefix and returns false where its
+// fixed bits are not as they must be.
+func (d *decoder) evexFields() bool {
+	d.evex = true
+	p0, p1, p2 := d.byte(), d.byte(), d.byte()
+	d.opc[0] = d.byte()
+	d.opEnd = d.n
+	d.ext = ^p0 >> 5 & (rexR | rexX | rexB)
+	d.hiR = p0&0x10 == 0
+	d.mmm = p0 & 7
+	d.w = p1&0x80 != 0
+	d.vvvv = ^p1 >> 3 & 15
+	d.pp = p1 & 3
+	d.length = p2 >> 5 & 3
+	d.bcast = p2&0x10 != 0
+	d.hiV = p2&8 == 0
+	d.opmask = p2 & 7
+	d.zero = p2&0x80 != 0
+	d.class = [4]regClass{classX, classY, classZ, classZ}[d.length]
+	return p0&8 == 0 && p1&4 != 0
 }
 
 // evexMaps are the EVEX maps by pp and mm. Without a prefix MDB looks at no

@@ -1,7 +1,106 @@
 package x86
 
+// decodeExt decodes what MDB does not: newer extensions, prefixes that the
+// processor ignores but MDB refuses, and bytes that are no instruction.
 func decodeExt(mode Mode, code []byte, pc uint64, sym func(uint64) (string, bool)) Inst {
-	return Inst{Text: Undecodable, Len: 1}
+	var d decoder
+	d.init(mode, code)
+	if d.decodeLax() && d.n <= MaxLen {
+		in := Inst{OK: true, IsCall: d.isCall()}
+		in.Text = d.print(pc, sym, &in)
+		in.Len = d.fixedLen()
+		return in
+	}
+	return Inst{Text: Undecodable, Len: d.badLen()}
 }
-func extLen(mode Mode, code []byte) (int, bool) { return 1, false }
-func (d *decoder) fixLen()                      {}
+
+// extLen is decodeExt's length.
+func extLen(mode Mode, code []byte) (int, bool) {
+	var d decoder
+	d.init(mode, code)
+	if d.decodeLax() && d.n <= MaxLen {
+		return d.fixedLen(), true
+	}
+	return d.badLen(), false
+}
+
+// badLen is the number of bytes that objdump steps over where there is no
+// instruction: through the opcode, or through the whole of an instruction that
+// exists but not with these operands.
+func (d *decoder) badLen() int {
+	n := d.opEnd
+	if d.whole {
+		n = d.n
+	}
+	return max(1, min(n, MaxLen, len(d.code)))
+}
+
+// fixedLen is the length, corrected where MDB's reading of the bytes is another
+// one than the processor's, for the next instruction's sake.
+func (d *decoder) fixedLen() int {
+	switch {
+	case d.vex != 0 || d.evex:
+	case d.mode == Mode64 && d.data != 0 && d.rex&rexW == 0 && (d.opc[0] == 0xE8 || d.opc[0] == 0xE9):
+		return d.n - 2 // a 16-bit displacement
+	case d.nopc == 2 && d.opc[1] == 0x78 && d.mod == 3 && (d.data != 0 || d.rep == 0xF2):
+		return min(d.n+2, len(d.code), MaxLen) // extrq, insertq: two immediates
+	case d.rex != 0 && d.opc[0] == 0x9B:
+		return d.n - 1 // fwait is an instruction of its own
+	}
+	return d.n
+}
+
+// decodeLax is decode with the extension tables and without MDB's refusals.
+func (d *decoder) decodeLax() bool {
+	d.lax = true
+	b := d.prefixes()
+	if d.fail {
+		d.opEnd = min(d.n, 1)
+		return false
+	}
+	if d.mode == Mode64 && b>>4 == 4 {
+		d.rex = b
+		if d.n < len(d.code) && d.afterRex(d.code[d.n]) {
+			return d.bareRex()
+		}
+		b = d.byte()
+	}
+	d.opc[0], d.nopc, d.opEnd = b, 1, d.n
+	d.op = &oneByte[b]
+	if is, ok := d.vectorExt(b); is {
+		return ok && !d.fail
+	}
+	d.sizes()
+	if !d.lookup() || d.fail {
+		return false
+	}
+	if d.mode == Mode64 && (d.op.flag&all64 != 0 || d.opsz == size32 && d.op.flag&stk != 0) {
+		d.opsz = size64
+	}
+	d.mnemonic()
+	if !d.operands() || d.fail || d.refused() {
+		return false
+	}
+	return true
+}
+
+// afterRex says whether a REX prefix before byte b has no effect: another
+// prefix follows, or fwait.
+func (d *decoder) afterRex(b byte) bool {
+	f := oneByte[b].form
+	return b>>4 == 4 || f >= fPrefixRep && f <= fPrefixAddr || b == 0x9B
+}
+
+var rexNames = [16]string{
+	"rex", "rex.B", "rex.X", "rex.XB", "rex.R", "rex.RB", "rex.RX", "rex.RXB",
+	"rex.W", "rex.WB", "rex.WX", "rex.WXB", "rex.WR", "rex.WRB", "rex.WRX", "rex.WRXB",
+}
+
+var opRex = op{"rex", fNo, 0}
+
+// bareRex is a REX prefix without an instruction.
+func (d *decoder) bareRex() bool {
+	d.op = &opRex
+	d.name.set(rexNames[d.rex&15])
+	return true
+}

@@ -51,9 +51,9 @@ func Decode(mode Mode, code []byte, pc uint64, sym func(addr uint64) (string, bo
 	var d decoder
 	d.init(mode, code)
 	if d.decode() && d.n <= MaxLen {
-		d.fixLen()
-		in := Inst{Len: d.n, OK: true, IsCall: d.isCall()}
+		in := Inst{OK: true, IsCall: d.isCall()}
 		in.Text = d.print(pc, sym, &in)
+		in.Len = d.fixedLen()
 		return in
 	}
 	return decodeExt(mode, code, pc, sym)
@@ -67,8 +67,7 @@ func Len(mode Mode, code []byte) int {
 	var d decoder
 	d.init(mode, code)
 	if d.decode() && d.n <= MaxLen {
-		d.fixLen()
-		return d.n
+		return d.fixedLen()
 	}
 	n, _ := extLen(mode, code)
 	return n

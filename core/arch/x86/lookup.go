@@ -34,9 +34,12 @@ func (d *decoder) lookup() bool {
 	two := false // op is still the entry of the 0F map
 	switch d.op.form {
 	case fTwo:
-		d.opc[1], d.nopc = d.byte(), 2
+		d.opc[1], d.nopc, d.opEnd = d.byte(), 2, d.n
 		if d.fail {
 			return false
+		}
+		if d.lax && d.extTwo() {
+			return d.op != nil
 		}
 		switch b := d.opc[1]; {
 		case b >= 0x71 && b <= 0x73:
@@ -68,6 +71,8 @@ func (d *decoder) lookup() bool {
 		case two:
 			d.op = &groups0F[d.opc[1]][d.reg]
 			two = false
+		case d.lax && d.opc[0]&^1 == 0xC0 && d.reg == 6:
+			d.op = &groups[d.opc[0]][4] // shl's twin, which MDB knows in places
 		default:
 			d.op = &groups[d.opc[0]][d.reg]
 		}
@@ -85,6 +90,9 @@ func (d *decoder) lookup() bool {
 // valid says whether op is an instruction in this mode.
 func (d *decoder) valid() bool {
 	f := d.op.flag
+	if m := d.op.form; m >= fPrefixRep && m <= fPrefixAddr {
+		return false // a prefix after REX
+	}
 	return !d.op.bad() &&
 		!(f&no64 != 0 && d.mode == Mode64) && !(f&no32 != 0 && d.mode != Mode64)
 }
@@ -92,8 +100,10 @@ func (d *decoder) valid() bool {
 // selectSSE replaces an entry of the 0F map by what 66, F2 or F3 make of it.
 func (d *decoder) selectSSE() {
 	if d.op.flag&noRep != 0 && d.rep == 0xF3 {
-		d.op = &sseF3[d.opc[1]]
-		d.rep = 0
+		if o := &sseF3[d.opc[1]]; !d.lax || !o.bad() {
+			d.op = o
+			d.rep = 0
+		}
 		return
 	}
 	if !d.op.bad() && d.op.flag&px == 0 {
@@ -119,10 +129,13 @@ func (d *decoder) selectSSE() {
 func (d *decoder) prefixed() bool {
 	switch {
 	case d.op.flag&noRep != 0:
-		return d.rep == 0
+		return d.rep == 0 || d.lax
 	case d.op.form == fGroup9:
 		return d.group9()
 	case d.nopc == 2 && d.opc[1] == 0xAE && d.op.flag&px != 0:
+		if d.lax {
+			return true
+		}
 		if d.rep == 0xF3 {
 			d.op = &groupF30FAE[d.reg]
 			d.rep = 0
@@ -140,6 +153,7 @@ func (d *decoder) group9() bool {
 		return !d.op.bad()
 	}
 	switch {
+	case d.lax && d.reg != 6: // prefixes without a meaning
 	case d.rep == 0xF3:
 		d.op = &groupF30FC7[d.reg]
 		d.rep = 0
@@ -173,7 +187,10 @@ func (d *decoder) shift() bool {
 }
 
 func (d *decoder) three38() bool {
-	d.opc[2], d.nopc = d.byte(), 3
+	d.opc[2], d.nopc, d.opEnd = d.byte(), 3, d.n
+	if d.lax && d.extLegacy(ext0F38) {
+		return true
+	}
 	d.op = &map0F38[d.opc[2]]
 	switch d.opc[2] {
 	case 0xF0, 0xF1:
@@ -204,7 +221,10 @@ func (d *decoder) three38() bool {
 }
 
 func (d *decoder) three3A() bool {
-	d.opc[2], d.nopc = d.byte(), 3
+	d.opc[2], d.nopc, d.opEnd = d.byte(), 3, d.n
+	if d.lax && d.extLegacy(ext0F3A) {
+		return true
+	}
 	d.op = &map0F3A[d.opc[2]]
 	if d.opsz == size16 {
 		d.opsz = size32

@@ -50,6 +50,7 @@ func (d *decoder) mnemonic() {
 		m.add("addr32 ")
 	}
 	m.add(d.op.name)
+	m.add(d.name3D)
 	switch f := d.op.flag; {
 	case f&dq != 0:
 		m.add(pick(d.w, "d", "q"))

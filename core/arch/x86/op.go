@@ -44,16 +44,19 @@ const (
 	aNone arg = iota
 
 	// The r/m field.
-	aEb // byte register or memory
-	aEv // operand size
-	aEp // MMX
-	aEo // XMM
-	aEx // the class of the VEX or EVEX instruction
-	aEk // opmask register; its memory form takes a general operand
-	aKR // opmask register in the reg field, memory by MDB's reading
-	aEV // the index register is a vector (gather)
-	aRv // always a register, whatever the mod field says: general
-	aRx // the same, of the instruction's class
+	aEb   // byte register or memory
+	aEv   // operand size
+	aEp   // MMX
+	aEo   // XMM
+	aEx   // the class of the VEX or EVEX instruction
+	aEk   // opmask register; its memory form takes a general operand
+	aKR   // opmask register in the reg field, memory by MDB's reading
+	aEV   // the index register is a vector (gather)
+	aRv   // always a register, whatever the mod field says: general
+	aRx   // the same, of the instruction's class
+	aRd   // the same, 32 bits
+	aEa   // address size
+	aEbnd // bound register
 
 	// The reg field.
 	aGb
@@ -61,11 +64,13 @@ const (
 	aGp
 	aGo
 	aGx
-	aGs // segment register
-	aGc // control register
-	aGd // debug register
-	aGt // test register
-	aGV // gather destination
+	aGs   // segment register
+	aGc   // control register
+	aGd   // debug register
+	aGt   // test register
+	aGV   // gather destination
+	aGa   // address size
+	aGbnd // bound register
 
 	// The low three bits of the opcode.
 	aZb
@@ -250,6 +255,18 @@ const (
 	fKEG
 	fKGRv
 
+	// Extensions.
+	fZrm   // general register in the r/m field
+	fZrm32 // the same, 32 bits whatever the prefixes
+	fEbnd  // bound register as destination
+	fBndE
+	fEptr  // general operand of address size, bound register
+	fEptr1 // one of address size
+	fEptr2 // memory, register of address size
+	fIbRm  // immediate after a ModRM byte that is part of the opcode
+	f3DNow
+	fVector // in the vector extension tables
+
 	fXEG // EVEX
 	fXGE
 	fXEHG
@@ -381,6 +398,16 @@ var args = [nForms][4]arg{
 	fKGEv:    {aGx, aEv},
 	fKEG:     {aEk, aGx},
 	fKGRv:    {aRv, aKR},
+
+	fZrm:   {aRv},
+	fZrm32: {aRd},
+	fEbnd:  {aEbnd, aGbnd},
+	fBndE:  {aGbnd, aEbnd},
+	fEptr:  {aEa, aGbnd},
+	fEptr1: {aEa},
+	fEptr2: {aEv, aGa},
+	fIbRm:  {aIb},
+	f3DNow: {aEp, aGp},
 
 	fXEG:   {aEx, aGx},
 	fXGE:   {aGx, aEx},

@@ -15,6 +15,11 @@ const (
 	classCtl
 	classDbg
 	classTest
+	classA    // address size
+	classBnd  // bound registers
+	classTile // matrix tiles
+	class32
+	class64
 )
 
 // A valueKind says how an operand's value is printed.
@@ -38,6 +43,8 @@ type operand struct {
 	paren  bool // of an address: has a parenthesised part
 	zero   bool // EVEX: zeroing
 	opmask uint8
+	pre    string // EVEX: rounding
+	cast   string // EVEX: broadcast
 	seg    string
 	value  uint64
 	reg    string // register operand, or base register
@@ -108,6 +115,12 @@ func (d *decoder) argE(k arg, o *operand) {
 		d.r, d.reg = d.reg, d.r
 	case aRv:
 		o.reg = d.register(classV, d.r|d.extB())
+	case aRd:
+		o.reg = regs32[d.r|d.extB()]
+	case aEa:
+		d.rm(classA, o)
+	case aEbnd:
+		d.rm(classBnd, o)
 	case aRx:
 		o.reg = d.register(d.class, d.r|d.extB())
 	}
@@ -143,6 +156,10 @@ func (d *decoder) argReg(k arg, o *operand) {
 		o.reg = d.register(classTest, d.regField())
 	case aGV:
 		o.reg = d.register(d.gatherData(), d.regField())
+	case aGa:
+		o.reg = d.register(classA, d.regField())
+	case aGbnd:
+		o.reg = d.register(classBnd, d.regField())
 	case aZb:
 		o.reg = d.register(classB, d.opcodeReg())
 	case aZv:
@@ -207,6 +224,16 @@ func (d *decoder) register(c regClass, n uint8) string {
 		return regsCtl[n&15]
 	case classDbg:
 		return regsDbg[n&15]
+	case classA:
+		return regsBySize[d.adsz][n&15]
+	case classBnd:
+		return regsBnd[n&3]
+	case classTile:
+		return regsTile[n&7]
+	case class32:
+		return regs32[n&15]
+	case class64:
+		return regs64[n&15]
 	}
 	return regsTest[n&7]
 }
@@ -334,7 +361,10 @@ func (d *decoder) rm32(c regClass, o *operand) {
 func (d *decoder) sib(c regClass, names *[16]string, s byte, o *operand) {
 	n := s>>3&7 | d.extBits()&rexX<<2
 	switch {
-	case d.op.form == fVGather:
+	case d.op.form == fVGather || d.vsib:
+		if d.hiV {
+			n += 16
+		}
 		o.index = d.register(c, n)
 		o.scale = [4]string{",1)", ",2)", ",4)", ",8)"}[s>>6]
 	case n != 4:

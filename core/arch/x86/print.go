@@ -81,6 +81,7 @@ func (d *decoder) print(pc uint64, sym func(uint64) (string, bool), in *Inst) st
 		if o.star {
 			w.char('*')
 		}
+		w.str(o.pre)
 		w.str(o.seg)
 		switch o.kind {
 		case kindImm, kindOffset:
@@ -158,6 +159,7 @@ func (w *writer) operand(o *operand) {
 	case o.paren:
 		w.char(')')
 	}
+	w.str(o.cast)
 	if o.opmask != 0 {
 		w.char('{')
 		w.str(regsMask[o.opmask])

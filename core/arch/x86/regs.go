@@ -73,3 +73,7 @@ var regsDbg = [16]string{
 var regsTest = [8]string{"%tr0?", "%tr1?", "%tr2?", "%tr3", "%tr4", "%tr5", "%tr6", "%tr7"}
 
 var regsST = [8]string{"%st(0)", "%st(1)", "%st(2)", "%st(3)", "%st(4)", "%st(5)", "%st(6)", "%st(7)"}
+
+var regsBnd = [4]string{"%bnd0", "%bnd1", "%bnd2", "%bnd3"}
+
+var regsTile = [8]string{"%tmm0", "%tmm1", "%tmm2", "%tmm3", "%tmm4", "%tmm5", "%tmm6", "%tmm7"}

@@ -114,7 +114,7 @@ func (d *decoder) fence(a [4]arg) ([4]arg, bool) {
 			d.name.add("sfence")
 			return [4]arg{}, true
 		}
-		return [4]arg{}, d.r == 0
+		return [4]arg{}, d.r == 0 || d.lax && d.reg == 5
 	}
 	switch d.reg {
 	case 5:
@@ -265,6 +265,10 @@ func (d *decoder) finish() bool {
 		d.crc32()
 	case fIbEoGo:
 		return d.predicate()
+	case f3DNow:
+		d.byte()
+	case fEbnd, fBndE, fEptr:
+		return d.bounds()
 	case fXEG, fXGE, fXEHG, fXIEHG:
 		d.decorate()
 	}
@@ -302,7 +306,7 @@ func (d *decoder) predicate() bool {
 	switch n := d.op.name; {
 	case len(n) == 5 && n[:3] == "cmp":
 		if v > 7 {
-			return false
+			return d.lax // printed with its immediate
 		}
 		m.set("cmp")
 		m.add(predicates[v])
@@ -336,4 +340,21 @@ func (d *decoder) decorate() {
 	if d.mod < 2 && d.length < 3 {
 		scaled.value *= 16 << d.length
 	}
+}
+
+// bounds: there are four bound registers, and their memory is not relative to
+// the instruction pointer.
+func (d *decoder) bounds() bool {
+	ext := d.extBits()
+	if d.reg > 3 || ext&rexR != 0 {
+		return false
+	}
+	if d.mod == 3 {
+		return d.op.form == fEptr || d.r <= 3 && ext&rexB == 0
+	}
+	if d.op.name == "bndmov" || d.op.form == fEptr {
+		return true
+	}
+	return d.adsz != size16 && d.opnd[0].kind != kindRIP && d.opnd[1].kind != kindRIP &&
+		d.opnd[0].reg != "%rip" && d.opnd[1].reg != "%rip"
 }
