@@ -12,7 +12,7 @@ import (
 const addrScans = 12
 
 // nestDepth bounds how many symbols that start between a symbol and an address
-// inside it are stepped over (RuleProcess).
+// inside it are stepped over (RuleProcess and RuleLinux).
 const nestDepth = 64
 
 // sttNum is the first symbol type the gABI does not define; GNU adds IFUNC.
@@ -24,10 +24,12 @@ func (t *Table) takesPart(s *Symbol, nameOff uint32) bool {
 	if s.Value == 0 {
 		return false
 	}
-	if t.src.Rule == RuleProcess {
+	if t.src.Rule != RuleKernel {
 		switch typ {
 		case elf.STT_OBJECT, elf.STT_FUNC, elf.STT_COMMON, elf.STT_GNU_IFUNC:
-			return s.Defined() && s.Size != 0
+			return s.Defined() && s.Size != 0 || t.unsizedCode(s)
+		case elf.STT_NOTYPE:
+			return t.unsizedCode(s)
 		}
 		return false
 	}
@@ -71,9 +73,18 @@ func (t *Table) ByAddr(addr, distance uint64) (Symbol, bool) {
 	return s, t.reaches(&s, addr, distance)
 }
 
+// unsizedCode tells whether s stands for code without telling how much.
+func (t *Table) unsizedCode(s *Symbol) bool {
+	return s.Size == 0 && t.src.Rule == RuleLinux && int(s.Section) < len(t.src.Code) &&
+		t.src.Code[s.Section].Contains(s.Value) && s.Type() != elf.STT_OBJECT
+}
+
 func (t *Table) reaches(s *Symbol, addr, distance uint64) bool {
 	off := addr - s.Value
-	if t.src.Rule == RuleProcess {
+	if t.unsizedCode(s) {
+		return t.src.Code[s.Section].Contains(addr) && (distance == 0 || off < distance)
+	}
+	if t.src.Rule != RuleKernel {
 		return off < s.Size && (distance == 0 || off < distance)
 	}
 	if distance != 0 {
@@ -82,10 +93,11 @@ func (t *Table) reaches(s *Symbol, addr, distance uint64) bool {
 	return off < max(s.Size, 1)
 }
 
-// scanAddr looks at every entry.
+// scanAddr looks at every entry. It keeps the best symbol that may contain addr
+// and, for what is left to code without a size, the nearest symbol of all.
 func (t *Table) scanAddr(addr uint64) int {
-	best := -1
-	var bs Symbol
+	best, near := -1, -1
+	var bs, ns Symbol
 	for i := range t.n {
 		v := t.value(i)
 		if v > addr || v == 0 || best >= 0 && v < bs.Value {
@@ -95,12 +107,18 @@ func (t *Table) scanAddr(addr uint64) int {
 		if !t.takesPart(&s, t.nameOff(i)) {
 			continue
 		}
-		if t.src.Rule == RuleProcess && addr-v >= s.Size {
+		if near < 0 || v > ns.Value || v == ns.Value && t.before(&s, &ns) < 0 {
+			near, ns = i, s
+		}
+		if t.src.Rule != RuleKernel && addr-v >= s.Size {
 			continue
 		}
 		if best < 0 || v > bs.Value || t.before(&s, &bs) < 0 {
 			best, bs = i, s
 		}
+	}
+	if best < 0 && near >= 0 && t.unsizedCode(&ns) {
+		return near
 	}
 	return best
 }
@@ -117,22 +135,40 @@ func (t *Table) searchAddr(order []uint32, addr uint64) int {
 			hi = mid
 		}
 	}
+	if lo == 0 {
+		return -1
+	}
+	if t.src.Rule == RuleKernel {
+		return int(order[t.firstOf(order, lo-1)])
+	}
 	best := -1
 	for k, steps := lo-1, 0; k >= 0 && steps < nestDepth; k, steps = k-1, steps+1 {
 		i := int(order[k])
-		v := t.value(i)
-		if best >= 0 && v != t.value(best) {
+		s := t.raw(i)
+		if best >= 0 && s.Value != t.value(best) {
 			break
 		}
-		if t.src.Rule == RuleProcess {
-			if s := t.raw(i); addr-v >= s.Size {
-				continue
-			}
+		if addr-s.Value < s.Size {
+			best = i
+			steps = 0 // equals follow each other: the first of them wins
 		}
-		best = i
-		steps = 0 // equals follow each other: the first of them wins
+	}
+	if best < 0 {
+		near := int(order[t.firstOf(order, lo-1)])
+		if s := t.raw(near); t.unsizedCode(&s) {
+			return near
+		}
 	}
 	return best
+}
+
+// firstOf gives the first of the entries that have the value of entry k.
+func (t *Table) firstOf(order []uint32, k int) int {
+	v := t.value(int(order[k]))
+	for k > 0 && t.value(int(order[k-1])) == v {
+		k--
+	}
+	return k
 }
 
 func (t *Table) buildAddrs() []uint32 {
@@ -165,7 +201,7 @@ func (t *Table) buildAddrs() []uint32 {
 // decoded without their names.
 func (t *Table) before(a, b *Symbol) int {
 	an, bn := t.nameAt(t.nameOff(int(a.Index))), t.nameAt(t.nameOff(int(b.Index)))
-	if t.src.Rule == RuleProcess {
+	if t.src.Rule != RuleKernel {
 		return preferProcess(a, an, b, bn)
 	}
 	return preferKernel(a, an, b, bn)
@@ -193,6 +229,7 @@ func preferKernel(a *Symbol, an string, b *Symbol, bn string) int {
 
 func preferProcess(a *Symbol, an string, b *Symbol, bn string) int {
 	return cmp.Or(
+		first(a.Size != 0, b.Size != 0), // only RuleLinux knows symbols without
 		first(isFunc(a), isFunc(b)),
 		first(a.Bind() != elf.STB_LOCAL, b.Bind() != elf.STB_LOCAL),
 		first(!strings.HasPrefix(an, "$"), !strings.HasPrefix(bn, "$")),

@@ -125,7 +125,7 @@ func (o *Object) LookupAddr(addr, distance uint64) (Symbol, Kind, bool) {
 func (t *Table) prefers(a, b *Symbol) bool {
 	x, y := *a, *b
 	x.Index, y.Index = 0, 0
-	if t.src.Rule == RuleProcess {
+	if t.src.Rule != RuleKernel {
 		return preferProcess(&x, x.Name, &y, y.Name) < 0
 	}
 	return preferKernel(&x, x.Name, &y, y.Name) < 0

@@ -21,6 +21,10 @@ const (
 	// before locals, names without '$', with fewer leading underscores, the
 	// smaller symbol, and the first by name.
 	RuleProcess
+	// RuleLinux: RuleProcess, and where no symbol contains the address, one of
+	// code without a size (assembler's often have none) stands for what follows
+	// it in its section, up to the next symbol. It needs Source.Code.
+	RuleLinux
 )
 
 // Source is the raw material of a Table: ELF symbol entries and their strings,
@@ -34,6 +38,7 @@ type Source struct {
 	Strs    []byte
 	Bias    uint64   // added to the value of every symbol that lies in a section
 	Section []uint64 // ET_REL: added to a symbol's value, by its section index
+	Code    []Range  // VAs of executable sections, by section index; others are empty
 }
 
 // Table is the symbols of one section. It costs the two slices of its Source

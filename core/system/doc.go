@@ -24,7 +24,8 @@
 //
 // A sym.Object is the load object as the rest of xmdb sees it; Process and Image
 // know what lies behind one (Info). The rules for symbols are libproc's
-// (sym.RuleProcess): MDB on illumos asks libproc.
+// (sym.RuleProcess): MDB on illumos asks libproc; in a Linux process code whose
+// symbols have no size is named too (sym.RuleLinux).
 //
 // # Not handled
 //

@@ -70,7 +70,11 @@ func (in *Info) attach() {
 // symbols in memory.
 func (in *Info) loadTable(o *sym.Object, k sym.Kind) (*sym.Table, error) {
 	if s := in.Set(); s != nil {
-		t, err := s.Symbols(k, sym.RuleProcess, o.Bias)
+		rule := sym.RuleProcess
+		if in.image != nil {
+			rule = sym.RuleLinux
+		}
+		t, err := s.Symbols(k, rule, o.Bias)
 		if err != nil {
 			in.Refused = append(in.Refused, elffile.Missing{What: "symbols", Path: s.File.Path, Err: err})
 		}

@@ -38,6 +38,14 @@ func (f *File) Symbols(kind sym.Kind, rule sym.Rule, bias uint64) (*sym.Table, e
 			src.Section[i] = sec.Offset
 		}
 	}
+	if rule == sym.RuleLinux {
+		src.Code = make([]sym.Range, len(f.Sections))
+		for i, sec := range f.Sections {
+			if sec.Flags&elf.SHF_ALLOC != 0 && sec.Flags&elf.SHF_EXECINSTR != 0 {
+				src.Code[i] = sym.Range{Base: sec.Addr + bias, Size: sec.Size}
+			}
+		}
+	}
 	return sym.NewTable(src), nil
 }
 
