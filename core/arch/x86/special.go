@@ -114,7 +114,7 @@ func (d *decoder) fence(a [4]arg) ([4]arg, bool) {
 			d.name.add("sfence")
 			return [4]arg{}, true
 		}
-		return [4]arg{}, d.r == 0 || d.lax && d.reg == 5
+		return [4]arg{}, d.r == 0 || d.lax && d.reg == 5 && d.rep == 0 && d.data == 0
 	}
 	switch d.reg {
 	case 5:
