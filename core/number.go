@@ -15,6 +15,13 @@ func (s *Session) Strtoull(str string) (uint64, error) { return Strtoull(str, s.
 // Strtoull reads a number with MDB's prefixes, else in radix (2 to 16). `_` may
 // stand anywhere after the first digit.
 func Strtoull(str string, radix int) (uint64, error) {
+	if str != "" && (str[0] == '-' || str[0] == '+') {
+		v, err := Strtoull(str[1:], radix)
+		if str[0] == '-' {
+			v = -v
+		}
+		return v, err
+	}
 	digits := str
 	if len(str) > 2 && str[0] == '0' {
 		switch str[1] | 0x20 {

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/xmdb/xmdb/core/arch"
+	"github.com/xmdb/xmdb/core/ctype/cdecl"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
@@ -45,6 +46,7 @@ type Session struct {
 	onChange []*func()
 	onPrompt []*func()
 	memo     map[any]any
+	synth    *cdecl.Types
 }
 
 // Frame is the state of an execution frame: what the language calls dot, the
@@ -183,7 +185,19 @@ func (s *Session) Space() mem.Space {
 	if v, ok := As[Virtual](cx); ok {
 		return v.Virtual()
 	}
+	if cx.Target == nil {
+		return nothing{}
+	}
 	return noSpace{}
+}
+
+// nothing is what a session without a target reads. MDB without a file looks at
+// an empty one, whose bytes are zero at every address.
+type nothing struct{}
+
+func (nothing) ReadAt(p []byte, _ mem.Addr) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 type noSpace struct{}
