@@ -33,6 +33,7 @@ type plan struct {
 	lo, hi int64
 	fixed  bool // the row gives the stack pointer a rule of its own
 	jumps  bool // the CFA need not be above the stack pointer
+	goFP   bool // the frame pointer is saved although no rule says so
 }
 
 // plan gives the rules for an address, from the cache if it can.
@@ -67,6 +68,7 @@ func (u *Unwinder) makePlan(addr uint64) *plan {
 	p.row, p.bias = row, bias
 	p.fixed = row.Rule(uint64(u.Arch.SP)).Kind != cfi.Unspecified
 	p.jumps = p.fixed || row.CFA.Kind == cfi.ValExpression
+	p.goFP = u.Arch == AMD64 && savesGoFP(row)
 	p.span(int64(u.Arch.PtrSize))
 	return p
 }
@@ -98,7 +100,13 @@ func (p *plan) span(size int64) {
 func (w *walk) apply(p *plan, s *step) error {
 	row, a := p.row, w.u.Arch
 	cfa, err := w.cfa(p)
+	if row.Rule(row.RA).Kind == cfi.Undefined {
+		s.last = true // outermost, where even the CFA may be unknown
+	}
 	if err != nil {
+		if s.last {
+			return nil
+		}
 		return fmt.Errorf("find the CFA: %w", err)
 	}
 	s.cfa, s.signal, s.jumps = cfa, row.Signal, p.jumps
@@ -129,6 +137,9 @@ func (w *walk) apply(p *plan, s *step) error {
 	if !p.fixed {
 		s.regs.Set(a.SP, cfa)
 	}
+	if p.goFP {
+		w.restoreGoFP(cfa, s)
+	}
 	return w.setReturn(p, s)
 }
 
@@ -137,8 +148,7 @@ func (w *walk) setReturn(p *plan, s *step) error {
 	row, a := p.row, w.u.Arch
 	rule := row.Rule(row.RA)
 	switch {
-	case rule.Kind == cfi.Undefined:
-		s.last = true
+	case s.last:
 		return nil
 	case rule.Kind == cfi.Unspecified && int(row.RA) != a.Link:
 		return ErrNoReturn

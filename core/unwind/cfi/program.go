@@ -123,7 +123,7 @@ func (f *FDE) each(yield func(p *program, end uint64) bool) error {
 func (p *program) row(f *FDE, end uint64) *Row {
 	s := p.state.clone()
 	return &Row{Start: p.loc, End: end, CFA: s.cfa, Regs: s.regs, RA: p.cie.RA, ArgsSize: s.argsSize,
-		Signal: p.cie.Signal, RASigned: s.signed, Debug: f.Debug}
+		Signal: p.cie.Signal, RASigned: s.signed, Debug: f.Debug, CIE: p.cie}
 }
 
 // run executes instructions; advance is called before the location changes, with

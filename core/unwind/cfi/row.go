@@ -42,6 +42,7 @@ type Row struct {
 	Signal     bool      // this is a signal trampoline's frame
 	RASigned   bool      // the return address is signed (arm64)
 	Debug      bool      // from .debug_frame
+	CIE        *CIE
 }
 
 // Rule gives the rule for a register; Unspecified if there is none.
