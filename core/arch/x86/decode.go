@@ -25,9 +25,12 @@ type decoder struct {
 	mode Mode
 	fail bool // ran out of bytes
 
-	lax   bool // extensions too
-	opEnd int  // bytes through the opcode
-	whole bool // the instruction exists, but not with these operands
+	lax bool // extensions too
+	// Why there is no instruction: how far the opcode went, the byte after its
+	// first one; whether one exists but not with these values, or with an
+	// operand of another kind.
+	opEnd, opStart   int
+	whole, wrongKind bool
 
 	opsz, adsz size
 

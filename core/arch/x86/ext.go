@@ -3,6 +3,14 @@ package x86
 // decodeExt decodes what MDB does not: newer extensions, prefixes that the
 // processor ignores but MDB refuses, and bytes that are no instruction.
 func decodeExt(mode Mode, code []byte, pc uint64, sym func(uint64) (string, bool)) Inst {
+	if n := rexBeforeVector(mode, code); n > 0 {
+		in := Decode(mode, code[n:], pc+uint64(n), sym)
+		in.Len += n
+		if in.OK && in.Len <= MaxLen {
+			in.Text = rexNames[code[n-1]&15] + " " + in.Text
+			return in
+		}
+	}
 	var d decoder
 	d.init(mode, code)
 	if d.decodeLax() && d.n <= MaxLen {
@@ -16,6 +24,11 @@ func decodeExt(mode Mode, code []byte, pc uint64, sym func(uint64) (string, bool
 
 // extLen is decodeExt's length.
 func extLen(mode Mode, code []byte) (int, bool) {
+	if n := rexBeforeVector(mode, code); n > 0 {
+		if m := n + Len(mode, code[n:]); m <= MaxLen {
+			return m, true
+		}
+	}
 	var d decoder
 	d.init(mode, code)
 	if d.decodeLax() && d.n <= MaxLen {
@@ -25,12 +38,16 @@ func extLen(mode Mode, code []byte) (int, bool) {
 }
 
 // badLen is the number of bytes that objdump steps over where there is no
-// instruction: through the opcode, or through the whole of an instruction that
-// exists but not with these operands.
+// instruction: through the opcode; or through the whole of an instruction that
+// exists but not with these values; or one byte after the prefixes where it has
+// an operand of the wrong kind.
 func (d *decoder) badLen() int {
 	n := d.opEnd
-	if d.whole {
+	switch {
+	case d.whole:
 		n = d.n
+	case d.wrongKind:
+		n = d.opStart
 	}
 	return max(1, min(n, MaxLen, len(d.code)))
 }
@@ -50,6 +67,23 @@ func (d *decoder) fixedLen() int {
 	return d.n
 }
 
+// rexBeforeVector returns the length of a REX prefix that is followed by a VEX,
+// EVEX or XOP prefix and means nothing, or 0. MDB decodes none of these.
+func rexBeforeVector(mode Mode, code []byte) int {
+	if mode != Mode64 || len(code) < 3 || code[0]>>4 != 4 {
+		return 0
+	}
+	switch code[1] {
+	case 0xC4, 0xC5, 0x62:
+		return 1
+	case 0x8F:
+		if code[2]&0x1F >= 8 {
+			return 1
+		}
+	}
+	return 0
+}
+
 // decodeLax is decode with the extension tables and without MDB's refusals.
 func (d *decoder) decodeLax() bool {
 	d.lax = true
@@ -65,7 +99,7 @@ func (d *decoder) decodeLax() bool {
 		}
 		b = d.byte()
 	}
-	d.opc[0], d.nopc, d.opEnd = b, 1, d.n
+	d.opc[0], d.nopc, d.opEnd, d.opStart = b, 1, d.n, d.n
 	d.op = &oneByte[b]
 	if is, ok := d.vectorExt(b); is {
 		return ok && !d.fail
@@ -78,10 +112,20 @@ func (d *decoder) decodeLax() bool {
 		d.opsz = size64
 	}
 	d.mnemonic()
-	if !d.operands() || d.fail || d.refused() {
-		return false
+	if d.operands() && !d.fail && !d.refused() {
+		return true
 	}
-	return true
+	switch {
+	case d.nopc == 1 || d.whole:
+	case d.nopc == 2:
+		switch d.opc[1] {
+		case 0x0D, 0xC7, 0xE7, 0xF7:
+			d.wrongKind = true
+		}
+	case d.op.form == fMovbe:
+		d.wrongKind = true
+	}
+	return false
 }
 
 // afterRex says whether a REX prefix before byte b has no effect: another

@@ -50,7 +50,7 @@ var (
 			{0, rmByte, 0xC0, op{"enclv", fNo, 0}},
 			{0, rmByte, 0xC5, op{"pconfig", fNo, 0}},
 			{noPrefix, rmByte, 0xC6, op{"wrmsrns", fNo, 0}},
-			{0, rmByte, 0xCF, op{"encls", fNo, 0}},
+			{noPrefix, rmByte, 0xCF, op{"encls", fNo, 0}},
 			{0, rmByte, 0xD4, op{"vmfunc", fNo, 0}},
 			{0, rmByte, 0xD5, op{"xend", fNo, 0}},
 			{0, rmByte, 0xD6, op{"xtest", fNo, 0}},
@@ -184,7 +184,11 @@ func (d *decoder) extLegacy(t map[byte][]extOp) bool {
 	}
 	for i := range es {
 		e := &es[i]
-		if !e.takes(rm) || !d.hasPrefix(e.pre) {
+		if !d.hasPrefix(e.pre) {
+			continue
+		}
+		if !e.takes(rm) {
+			d.wrongKind = d.wrongKind || d.kindMatters(e, rm)
 			continue
 		}
 		if e.op.flag&no32 != 0 && d.mode != Mode64 {
@@ -194,6 +198,7 @@ func (d *decoder) extLegacy(t map[byte][]extOp) bool {
 			d.modRM()
 		}
 		d.op = &e.op
+		d.wrongKind = false
 		d.dropPrefix(e.pre)
 		return true
 	}
@@ -215,6 +220,18 @@ func (e *extOp) takes(rm byte) bool {
 		return rm>>6 != 3
 	}
 	return true
+}
+
+// kindMatters says whether the opcode of an entry is known without its ModRM
+// byte, so that only the operand is wrong.
+func (d *decoder) kindMatters(e *extOp, rm byte) bool {
+	switch d.opc[d.nopc-1] {
+	case 0x0D, 0xFC:
+		return true
+	case 0xA6, 0xA7, 0xD8:
+		return rm>>6 == 3 && (rm^e.rm)>>3&7 == 0 || d.nopc == 3 && rm>>3&7 == e.rm
+	}
+	return false
 }
 
 // hasPrefix says whether the prefixes are what an entry wants.
@@ -270,6 +287,7 @@ func (d *decoder) extTwo() bool {
 	*d = save
 	if !ok {
 		d.op = nil
+		d.wrongKind = true
 		return true
 	}
 	d.op = &op3DNow

@@ -165,6 +165,18 @@ func (o *vectorOp) unit(length uint8) uint64 {
 
 var opVector = op{"", fVector, 0}
 
+// xop says whether the bytes are an XOP instruction. MDB knows none and takes
+// their first byte for a pop whose reg field it ignores; it is followed only
+// where there is no XOP instruction.
+func xop(mode Mode, code []byte) bool {
+	if code[0] != 0x8F || len(code) < 2 || code[1]&0x1F < 8 {
+		return false
+	}
+	var d decoder
+	d.init(mode, code)
+	return d.decodeLax()
+}
+
 // vectorExt decodes an instruction with a VEX, EVEX or XOP prefix that begins
 // with b by the extension tables. is tells whether it is one.
 func (d *decoder) vectorExt(b byte) (is, ok bool) {
@@ -187,6 +199,9 @@ func (d *decoder) vectorExt(b byte) (is, ok bool) {
 	case 0x62:
 		enc = encEVEX
 		valid = d.evexFields()
+		if !valid {
+			d.opEnd = d.opStart + int(^next>>3&1)
+		}
 	case 0x8F:
 		enc = encXOP
 		d.vexFields(b)
@@ -195,14 +210,19 @@ func (d *decoder) vectorExt(b byte) (is, ok bool) {
 	}
 	if d.mode != Mode64 {
 		d.ext &= rexW
-		d.hiR, d.hiV = false, false
+		d.hiR = false
 		d.vvvv &= 7
 	}
-	if d.rex != 0 || d.data != 0 || d.rep != 0 || d.lock != 0 {
+	if enc == encVEX && b == 0xC4 && (d.mmm < 1 || d.mmm > 3) {
+		d.opEnd = d.opStart
 		return true, false
+	}
+	if d.evex && d.zero && d.opmask == 0 {
+		valid = false // zeroing needs a mask
 	}
 	d.op = &opVector
 	d.sizes()
+	d.mnemonic()
 	return true, valid && !d.fail && d.vectorOperands(enc)
 }
 
@@ -213,7 +233,7 @@ func (d *decoder) vectorOperands(enc int) bool {
 		return false
 	}
 	if d.mmm == 1 && d.opc[0] == 0x77 { // vzeroupper, vzeroall
-		d.name.set(lines[d.length].name)
+		d.name.add(lines[d.length].name)
 		return d.vvvv == 0
 	}
 	d.modRM()
@@ -246,7 +266,7 @@ func (d *decoder) vectorLine(lines []vectorOp) (o *vectorOp, exists bool) {
 		if l.reg >= 0 && uint8(l.reg) != d.reg || l.mods&mod == 0 {
 			continue
 		}
-		if d.evex && d.mod == 3 && d.bcast && l.mode != roundNone {
+		if d.evex && d.mod == 3 && d.bcast {
 			length = bitsTop(l.lens)
 		}
 		if l.lens>>length&1 == 0 {
@@ -278,6 +298,9 @@ func bitsTop(set uint8) uint8 {
 // vectorChecks are the constraints beyond the opcode: a gather needs a SIB
 // byte and a mask, broadcast and rounding must be there to be asked for.
 func (d *decoder) vectorChecks(o *vectorOp) bool {
+	if d.hiV && d.mode != Mode64 {
+		return false
+	}
 	if d.vvvv != 0 && !o.uses('H') || o.args[0].src == 0 && d.r != 0 {
 		return false
 	}
@@ -310,7 +333,7 @@ func (o *vectorOp) uses(c byte) bool {
 func (d *decoder) vectorForm(o *vectorOp) {
 	length := d.length
 	rounding := d.evex && d.bcast && d.mod == 3
-	if rounding && o.mode != roundNone {
+	if rounding {
 		length = bitsTop(o.lens)
 	}
 	length = min(length, 2)

@@ -57,7 +57,11 @@ func (d *decoder) lookup() bool {
 		}
 	case fX87:
 		d.x87()
-		return d.valid()
+		if !d.valid() {
+			d.unknownX87()
+			return false
+		}
+		return true
 	}
 	if d.op.form == fGroup {
 		d.modRM()
@@ -230,6 +234,16 @@ func (d *decoder) three3A() bool {
 		d.opsz = size32
 	}
 	return !d.op.bad() && !(d.op.flag&need66 != 0 && d.data == 0)
+}
+
+// unknownX87 steps over the operand of an x87 opcode that means nothing.
+func (d *decoder) unknownX87() {
+	if d.lax && !d.fail {
+		var o operand
+		d.sizes()
+		d.rm(classV, &o)
+		d.whole = true
+	}
 }
 
 func (d *decoder) x87() {

@@ -268,6 +268,7 @@ func (d *decoder) finish() bool {
 	case f3DNow:
 		d.byte()
 	case fEbnd, fBndE, fEptr:
+		d.whole = true
 		return d.bounds()
 	case fXEG, fXGE, fXEHG, fXIEHG:
 		d.decorate()
