@@ -20,8 +20,12 @@ const (
 	exprPerFrame = 1 << 8
 )
 
-// maxPlans bounds the cached rules of an Unwinder.
-const maxPlans = 1 << 16
+// maxPlans bounds the cached rules of an Unwinder, maxRules the register rules in
+// them.
+const (
+	maxPlans = 1 << 14
+	maxRules = 1 << 18
+)
 
 // plan is what to do in a frame that executes at a given address.
 type plan struct {
@@ -42,10 +46,13 @@ func (u *Unwinder) plan(addr uint64) *plan {
 		return p
 	}
 	p := u.makePlan(addr)
-	if u.plans == nil || len(u.plans) >= maxPlans {
-		u.plans = map[uint64]*plan{}
+	if u.plans == nil || len(u.plans) >= maxPlans || u.rules > maxRules {
+		u.plans, u.rules = map[uint64]*plan{}, 0
 	}
 	u.plans[addr] = p
+	if p.row != nil {
+		u.rules += len(p.row.Regs)
+	}
 	return p
 }
 

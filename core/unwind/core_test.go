@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -205,8 +206,8 @@ var gdbRegs = [8]int{16, 7, 6, 3, 12, 13, 14, 15}
 // compile builds a C program.
 func compile(t testing.TB, src string, flags ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("missing tool: gcc")
+	if _, err := exec.LookPath("gcc"); err != nil || runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("missing tool: gcc for linux/amd64")
 	}
 	dir := t.TempDir()
 	in, prog := filepath.Join(dir, "a.c"), filepath.Join(dir, "a")

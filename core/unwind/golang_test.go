@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -31,8 +32,8 @@ func main() {
 // so is what it makes of the end of a goroutine's stack: frames from the first on
 // whose PC is in no object.
 func TestGoAgainstGDB(t *testing.T) {
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("missing tool: go")
+	if _, err := exec.LookPath("go"); err != nil || runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("missing tool: go for linux/amd64")
 	}
 	dir := t.TempDir()
 	src, prog := filepath.Join(dir, "a.go"), filepath.Join(dir, "a")

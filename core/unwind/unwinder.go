@@ -57,6 +57,7 @@ type Unwinder struct {
 
 	code  Code
 	plans map[uint64]*plan
+	rules int // in plans
 }
 
 // New makes an unwinder. tables may be nil; if it has the ability Code, that is
@@ -68,7 +69,7 @@ func New(a *Arch, m mem.Space, tables Tables) *Unwinder {
 }
 
 // Reset forgets cached rules.
-func (u *Unwinder) Reset() { u.plans = nil }
+func (u *Unwinder) Reset() { u.plans, u.rules = nil, 0 }
 
 // Frames walks from the innermost frame outwards. A walk that does not reach the
 // outermost frame yields its error last, with a zero Frame.
@@ -193,6 +194,27 @@ func (w *walk) step(f *Frame, s *step) error {
 		return err
 	}
 	return w.apply(p, s)
+}
+
+// Env is what the DWARF expressions of a frame's variables are evaluated against,
+// as far as the frame tells: registers, CFA and memory. Bias, units, types and
+// calls are for the caller to add.
+func (u *Unwinder) Env(f *Frame) *dwexpr.Env {
+	return &dwexpr.Env{
+		AddrSize: u.Arch.PtrSize, Order: u.Arch.Order, ReadMemory: u.read,
+		Reg: func(n uint64) (uint64, bool) {
+			if n >= MaxRegs {
+				return 0, false
+			}
+			return f.Regs.Get(int(n))
+		},
+		CFA: func() (uint64, error) {
+			if f.CFA == 0 {
+				return 0, fmt.Errorf("CFA of the frame at %#x: %w", f.PC, dwexpr.ErrUnavailable)
+			}
+			return f.CFA, nil
+		},
+	}
 }
 
 // read fills p from memory or fails.

@@ -11,6 +11,7 @@ import (
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/unwind/cfi"
+	"github.com/xmdb/xmdb/core/unwind/dwexpr"
 )
 
 // chunks is memory made of pieces at addresses.
@@ -281,6 +282,16 @@ func TestRules(t *testing.T) {
 	}
 	if f.SP != 0x20020 || f.FP != 6 || frames[0].CFA != 0x20020 || f.CodeAddr() != 0x200f || f.Exact || !frames[0].Exact {
 		t.Errorf("frame %+v", f)
+	}
+	env := New(AMD64, m, c).Env(&f)
+	if v, err := dwexpr.EvalAddr(env, []byte{0x73, 4}); err != nil || v != 7 { // breg3+4
+		t.Errorf("rbx+4 = %d, %v", v, err)
+	}
+	if _, err := dwexpr.EvalAddr(env, []byte{0x72, 0}); !errors.Is(err, dwexpr.ErrOptimisedOut) { // breg2
+		t.Errorf("rcx: %v", err)
+	}
+	if v, err := dwexpr.EvalAddr(New(AMD64, m, c).Env(&frames[0]), []byte{0x9c}); err != nil || v != 0x20020 {
+		t.Errorf("CFA = %#x, %v", v, err)
 	}
 	a := f.Regs.ToArch(arch.AMD64)
 	if v, ok := a.Get("rbx"); !ok || v != 3 {

@@ -39,9 +39,10 @@ type FDE struct {
 	LSDA       Pointer
 	Debug      bool // from .debug_frame
 
-	table  *Table
-	prog   []byte
-	progVA uint64
+	table    *Table
+	prog     []byte
+	progVA   uint64
+	inMemory bool // prog is part of the section's own bytes
 }
 
 // Covers tells whether pc is in the FDE's range.
@@ -166,6 +167,9 @@ func (t *Table) readCIE(f *frames, off uint64) (*CIE, error) {
 	if e.end || !e.isCIE {
 		return nil, fmt.Errorf("no CIE at %#x: %w", off, ErrMalformed)
 	}
+	if len(e.body) > maxCIE {
+		return nil, fmt.Errorf("CIE at %#x: %d bytes: %w", off, len(e.body), ErrLimit)
+	}
 	ci, err := t.parseCIE(&e)
 	if err != nil {
 		return nil, fmt.Errorf("CIE at %#x: %w", off, err)
@@ -261,7 +265,8 @@ func (t *Table) fde(f *frames, e *entry) (*FDE, error) {
 	if err != nil {
 		return nil, fmt.Errorf("FDE at %#x: %w", e.off, err)
 	}
-	d := &FDE{Off: e.off, CIE: ci, Debug: f.debug, table: t, LSDA: Pointer{Null: true}}
+	d := &FDE{Off: e.off, CIE: ci, Debug: f.debug, table: t, LSDA: Pointer{Null: true},
+		inMemory: f.Data != nil}
 	if err := t.parseFDE(d, e); err != nil {
 		return nil, fmt.Errorf("FDE at %#x: %w", e.off, err)
 	}

@@ -44,16 +44,18 @@ const (
 // program is one run of call frame instructions.
 type program struct {
 	state
-	c     cursor.Cursor
-	cie   *CIE
-	t     *Table
-	va    uint64 // of the first instruction byte
-	fn    uint64
-	loc   uint64
-	next  uint64 // set by an instruction that ends the row
-	moved bool
-	inCIE bool
-	stack []state
+	c       cursor.Cursor
+	cie     *CIE
+	t       *Table
+	va      uint64 // of the first instruction byte
+	fn      uint64
+	loc     uint64
+	next    uint64 // set by an instruction that ends the row
+	moved   bool
+	copies  bool // expressions have to be copied
+	tooLong bool // an expression is
+	inCIE   bool
+	stack   []state
 }
 
 // start gives the state a CIE's own instructions leave. They run when a row is
@@ -104,7 +106,7 @@ func (f *FDE) each(yield func(p *program, end uint64) bool) error {
 		return err
 	}
 	p := program{state: s, c: cursor.New(f.prog, f.table.order), cie: f.CIE, t: f.table,
-		va: f.progVA, fn: f.Start, loc: f.Start}
+		va: f.progVA, fn: f.Start, loc: f.Start, copies: !f.inMemory}
 	stopped := false
 	err = p.run(func() bool {
 		stopped = !yield(&p, p.next)
@@ -138,6 +140,9 @@ func (p *program) run(advance func() bool) error {
 		err := p.step(op)
 		if p.c.Err() != nil {
 			err = fmt.Errorf("%v: %w", p.c.Err(), ErrMalformed)
+		}
+		if p.tooLong {
+			err = fmt.Errorf("expression: %w", ErrLimit)
 		}
 		if err != nil {
 			return fmt.Errorf("instruction %#x at %d: %w", op, at, err)
@@ -217,11 +222,27 @@ func (p *program) rule(op byte) error {
 	case cfaRegister:
 		return p.set(reg, Rule{Kind: Register, Reg: c.ULEB()})
 	case cfaExpression:
-		return p.set(reg, Rule{Kind: Expression, Expr: c.Block()})
+		return p.set(reg, Rule{Kind: Expression, Expr: p.block()})
 	case cfaValExpression:
-		return p.set(reg, Rule{Kind: ValExpression, Expr: c.Block()})
+		return p.set(reg, Rule{Kind: ValExpression, Expr: p.block()})
 	}
 	return fmt.Errorf("unknown: %w", ErrMalformed)
+}
+
+// block reads an expression. A section that is not in memory has its entries read
+// one by one; the expression is copied so that a row does not keep all of its
+// entry.
+func (p *program) block() []byte {
+	n := p.c.ULEB()
+	if n > maxExpr {
+		p.tooLong = true
+		return nil
+	}
+	b := p.c.Bytes(n)
+	if p.copies {
+		b = append([]byte(nil), b...)
+	}
+	return b
 }
 
 // defCFA does the instructions that define the CFA.
@@ -235,7 +256,7 @@ func (p *program) defCFA(op byte) error {
 		p.cfa = Rule{Kind: Register, Reg: c.ULEB(), Off: c.SLEB() * p.cie.DataAlign}
 		return nil
 	case cfaDefCFAExpression:
-		p.cfa = Rule{Kind: ValExpression, Expr: c.Block()}
+		p.cfa = Rule{Kind: ValExpression, Expr: p.block()}
 		return nil
 	}
 	if p.cfa.Kind != Register {

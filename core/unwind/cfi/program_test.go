@@ -101,6 +101,7 @@ func TestBadInstructions(t *testing.T) {
 		{"location wraps", cat(0x1d, le64(^uint64(0))), ErrMalformed},
 		{"too many registers", manyRegs, ErrLimit},
 		{"too deep", deep, ErrLimit},
+		{"long expression", cat(0x0f, uleb(maxExpr+1), make([]byte, maxExpr+1)), ErrLimit},
 		{"too long", long, ErrLimit},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

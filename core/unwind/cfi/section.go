@@ -21,10 +21,12 @@ var (
 // Limits.
 const (
 	maxEntry   = 1 << 20
+	maxCIE     = 1 << 12
 	maxSection = 256 << 20
 	maxIndex   = 4 << 20
 	maxRegs    = 128
 	maxDepth   = 64
+	maxExpr    = 1 << 10
 	maxSteps   = 1 << 18
 )
 

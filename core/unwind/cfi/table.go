@@ -7,8 +7,12 @@ import (
 	"sort"
 )
 
-// maxCache bounds the cached CIEs and FDEs of a table.
-const maxCache = 1 << 13
+// maxCache bounds the cached CIEs and FDEs of a table, maxCacheBytes what bytes
+// the FDEs hold that are not part of a section in memory.
+const (
+	maxCache      = 1 << 13
+	maxCacheBytes = 8 << 20
+)
 
 // Config is what a Table is made of. Any section may be absent.
 type Config struct {
@@ -28,6 +32,7 @@ type Table struct {
 	ptrSize    int
 	order      binary.ByteOrder
 	fdes       map[fdeKey]*FDE
+	held       int // bytes of fdes
 }
 
 type fdeKey struct {
@@ -149,8 +154,11 @@ func (t *Table) at(f *frames, off uint64) (*FDE, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.fdes == nil || len(t.fdes) >= maxCache {
-		t.fdes = map[fdeKey]*FDE{}
+	if t.fdes == nil || len(t.fdes) >= maxCache || t.held > maxCacheBytes {
+		t.fdes, t.held = map[fdeKey]*FDE{}, 0
+	}
+	if !d.inMemory {
+		t.held += len(d.prog)
 	}
 	t.fdes[key] = d
 	return d, nil
