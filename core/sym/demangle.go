@@ -13,6 +13,10 @@ func Demangle(name string) string {
 	return demangleWith(name)
 }
 
+// DemangleBrief is Demangle without the parameters of functions, as ::dem shows
+// names.
+func DemangleBrief(name string) string { return demangleWith(name, demangle.NoParams) }
+
 // maxMangled bounds what is given to the demangler: longer names are hostile or
 // of no use to a reader.
 const maxMangled = 4096

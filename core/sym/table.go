@@ -160,12 +160,17 @@ func (t *Table) value(i int) uint64 {
 // nameOff is st_name of entry i: st_name comes first in both classes.
 func (t *Table) nameOff(i int) uint32 { return t.src.Order.Uint32(t.src.Syms[i*t.size:]) }
 
-// nameAt is the string at off; "" if off is outside or the string has no end.
+// maxName bounds a symbol's name, bytes, so that a table whose names all run
+// through one endless string costs no more than its size would suggest.
+const maxName = 16 << 10
+
+// nameAt is the string at off; "" if off is outside or the string has no end
+// within maxName.
 func (t *Table) nameAt(off uint32) string {
 	if uint64(off) >= uint64(len(t.strs)) {
 		return ""
 	}
-	s := t.strs[off:]
+	s := t.strs[off:min(uint64(off)+maxName, uint64(len(t.strs)))]
 	end := strings.IndexByte(s, 0)
 	if end < 0 {
 		return ""
