@@ -17,6 +17,10 @@ var (
 	ErrNoDcmd = errors.New("unknown dcmd name")
 	ErrNoWalk = errors.New("unknown walk name")
 	ErrNoMod  = errors.New("specified module is not loaded")
+
+	ErrWalkAddr   = errors.New("walker does not accept starting address")
+	ErrWalkNoAddr = errors.New("walker requires starting address")
+	ErrWalkInit   = errors.New("failed to initialize walk")
 )
 
 // Reason words the innermost cause of an error as MDB does: the reason of a

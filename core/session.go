@@ -46,6 +46,7 @@ type Session struct {
 	onChange []*func()
 	onPrompt []*func()
 	memo     map[any]any
+	log      log
 	synth    *cdecl.Types
 }
 

@@ -71,6 +71,15 @@ type (
 		SetWritable(on bool) error
 		Writable() bool
 	}
+	// Translator maps a virtual address of the current space to a physical one.
+	Translator interface {
+		Translate(va uint64) (pa uint64, err error)
+	}
+	// ContextSetter switches the address space to that of the process at an
+	// address, 0 for the kernel's: ::context. It says what it did.
+	ContextSetter interface {
+		SetContext(c *Ctx, addr uint64) error
+	}
 	// Stater tells the state of execution: "idle", "core".
 	Stater interface{ State() State }
 )
@@ -103,3 +112,43 @@ const (
 // Warner has what a user should be told once when the target is opened: damage,
 // files that are not the ones that were mapped.
 type Warner interface{ Warnings() []string }
+
+// The abilities of a user process.
+type (
+	// Process has an id and a signal that stopped or ended it.
+	Process interface {
+		PID() int
+		// Signal is the signal, 0 if there is none.
+		Signal() int
+		// SignalName gives a signal's name and MDB's description of it.
+		SignalName(sig int) (name, descr string)
+	}
+	// Environ has the strings the process was started with, as they are in
+	// memory now.
+	Environ interface {
+		Args() ([]string, error)
+		Env() ([]string, error)
+	}
+	// Auxiliary has the auxiliary vector.
+	Auxiliary interface{ Auxv() []Aux }
+	// Siginfos has what came with the signal a thread stopped for; nil if the
+	// thread stopped for none.
+	Siginfos interface {
+		Siginfo(thread uint64) *Siginfo
+	}
+)
+
+// Aux is an entry of an auxiliary vector: AT_* and its value.
+type Aux struct{ Type, Value uint64 }
+
+// Siginfo is what a siginfo_t says.
+type Siginfo struct {
+	Signo, Code int
+	CodeName    string // "SEGV_MAPERR"; "" if unknown
+	Errno       int
+	Addr        uint64 // of a fault
+	HasAddr     bool
+	PID, UID    int // of the sender
+	HasSender   bool
+	Raw         []byte
+}

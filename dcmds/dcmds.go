@@ -1,12 +1,18 @@
 // Package dcmds holds the built-in dcmds and walkers: the ones that need no
-// knowledge of a subsystem. A file is about one topic and ends in the table of
-// its dcmds; Module lists the tables.
+// knowledge of a subsystem. They form the module "mdb".
+//
+// One file has the commands of one topic and a function that lists them; Module
+// puts the lists together. Synopses, output and messages are MDB's, to the byte;
+// what xmdb adds (::tail, ::count, ::sum, ::sort, ::uniq) follows their style. A
+// dcmd refuses an address unless its synopsis begins with ":" or "?", or it is
+// marked AnyAddr because MDB's does not look.
 package dcmds
 
 import (
 	"slices"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/interp"
 )
 
 // Module is the built-in module. MDB calls it "mdb": names are scoped as
@@ -16,7 +22,27 @@ func Module() *core.Module {
 		Name:    "mdb",
 		Descr:   "built-in commands",
 		Builtin: true,
-		Dcmds:   slices.Concat(),
-		Walkers: slices.Concat[[]*core.Walker](),
+		Dcmds: slices.Concat(
+			interp.Dcmds(),
+			evalDcmds(),
+			listDcmds(),
+			variableDcmds(),
+			propertyDcmds(),
+			debugDcmds(),
+			registryDcmds(),
+			helpDcmds(),
+			loadDcmds(),
+			hostDcmds(),
+			symbolDcmds(),
+			nmDcmds(),
+			mappingDcmds(),
+			dumpDcmds(),
+			disDcmds(),
+			walkDcmds(),
+			whatisDcmds(),
+			demangleDcmds(),
+			targetDcmds(),
+		),
+		Whatis: whatisSources(),
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Version is the program's version, as ::version prints it.
-const Version = "0.1.0"
+const Version = core.Version
 
 // Exit statuses.
 const (

@@ -93,7 +93,7 @@ func (in *Interp) unary(e *lang.Expr, x uint64) (uint64, error) {
 	}
 	space := in.s.Space()
 	if e.Op == lang.LoadObject {
-		space = objectSpace(in.s)
+		space = ObjectSpace(in.s)
 	}
 	ar := in.s.Arch()
 	size := e.Size

@@ -45,6 +45,10 @@ func New(s *core.Session) *Interp {
 // status of 1.
 func (in *Interp) Last() error { return in.lastErr }
 
+// Output is the printer of the session's own output, whatever pipe or shell
+// command it goes to at the moment.
+func (in *Interp) Output() *out.Printer { return in.base }
+
 // Depth is the number of frames being run; 1 while the commands of standard
 // input or of -e run.
 func (in *Interp) Depth() int { return len(in.frames) }
@@ -76,7 +80,19 @@ func (in *Interp) Source(ctx context.Context, s *core.Session, r io.Reader, name
 	if !ok {
 		src, input = lang.NewReader(r), lang.InputFile
 	}
-	return in.run(ctx, src, name, input)
+	return in.run(ctx, logged{src, in.s}, name, input)
+}
+
+// logged is a Source whose lines go into the session's log.
+type logged struct {
+	lang.Source
+	s *core.Session
+}
+
+func (l logged) ReadLine() (string, error) {
+	line, err := l.Source.ReadLine()
+	l.s.LogInput(line)
+	return line, err
 }
 
 // run reads statements to the end of the input in a new frame. The error is nil

@@ -26,7 +26,7 @@ func matchValue(c *core.Ctx, sp mem.Space) error {
 	addr := c.Frame.Dot
 	want := [2]uint64{0, ^uint64(0)}
 	for i, a := range c.Args[1:] {
-		v, err := argValue(c, a, "evaluate")
+		v, err := ArgValue(c, a, "evaluate")
 		if err != nil {
 			return err
 		}

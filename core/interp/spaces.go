@@ -5,16 +5,16 @@ import (
 	"github.com/xmdb/xmdb/core/mem"
 )
 
-// objectSpace is what ? and the % operator read.
-func objectSpace(s *core.Session) mem.Space {
+// ObjectSpace is what ? and the % operator read.
+func ObjectSpace(s *core.Session) mem.Space {
 	if t, ok := core.As[core.ObjectFile](s.Context()); ok {
 		return t.ObjectFile()
 	}
 	return s.Space()
 }
 
-// physicalSpace is what \ and @ read.
-func physicalSpace(s *core.Session) mem.Space {
+// PhysicalSpace is what \ and @ read.
+func PhysicalSpace(s *core.Session) mem.Space {
 	if t, ok := core.As[core.Physical](s.Context()); ok {
 		return t.Physical()
 	}

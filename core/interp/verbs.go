@@ -20,13 +20,13 @@ func Dcmds() []*core.Dcmd {
 			return formatVerb(c, c.Space(), true)
 		}),
 		verb("\\", "format data from physical as", func(c *core.Ctx) error {
-			return formatVerb(c, physicalSpace(c.Session), false)
+			return formatVerb(c, PhysicalSpace(c.Session), false)
 		}),
 		verb("@", "format data from physical as", func(c *core.Ctx) error {
-			return formatVerb(c, physicalSpace(c.Session), false)
+			return formatVerb(c, PhysicalSpace(c.Session), false)
 		}),
 		verb("?", "format data from object file", func(c *core.Ctx) error {
-			return formatVerb(c, objectSpace(c.Session), true)
+			return formatVerb(c, ObjectSpace(c.Session), true)
 		}),
 		verb("=", "format immediate value", valueVerb),
 		{Name: ">", Usage: "variable-name", Descr: "assign variable", AnyAddr: true, Run: assign},

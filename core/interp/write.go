@@ -22,7 +22,7 @@ func writeValues(c *core.Ctx, sp mem.Space) error {
 	}
 	addr := c.Frame.Dot
 	for _, a := range c.Args[1:] {
-		value, err := argValue(c, a, "write")
+		value, err := ArgValue(c, a, "write")
 		if err != nil {
 			return err
 		}
@@ -39,9 +39,9 @@ func writeValues(c *core.Ctx, sp mem.Space) error {
 	return nil
 }
 
-// argValue is the value of an argument of a write or match character: a number,
+// ArgValue is the value of an argument of a write or match character: a number,
 // or text to evaluate.
-func argValue(c *core.Ctx, a core.Arg, doing string) (uint64, error) {
+func ArgValue(c *core.Ctx, a core.Arg, doing string) (uint64, error) {
 	if a.IsImm {
 		return a.Imm, nil
 	}

@@ -1,0 +1,216 @@
+package dcmds
+
+import (
+	"debug/elf"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/interp"
+	"github.com/xmdb/xmdb/core/mem"
+)
+
+func disDcmds() []*core.Dcmd {
+	return []*core.Dcmd{
+		{Name: "dis", Usage: "?[-abfw] [-n cnt] [addr]", Descr: "disassemble near addr",
+			Opts: []core.Opt{
+				{Letter: 'a', Help: "print addresses as numbers"},
+				{Letter: 'b', Help: "print addresses as numbers and symbols"},
+				{Letter: 'f', Help: "read from the object file"},
+				{Letter: 'w', Help: "show a window around the address"},
+				{Letter: 'n', Kind: core.Uint, Arg: "cnt", Help: "number of instructions"},
+			}, Run: runDis},
+		{Name: "dismode", Usage: "[mode]", Descr: "get/set disassembly mode", AnyAddr: true, Run: runDismode},
+		{Name: "$V", Usage: "[mode]", Descr: "get/set disassembly mode", AnyAddr: true, Run: runDismode},
+		{Name: "disasms", Descr: "list available disassemblers", Run: runDisasms},
+	}
+}
+
+// listing is one run of ::dis.
+type listing struct {
+	c  *core.Ctx
+	sp mem.Space
+}
+
+// windowSize is how many instructions a window has on each side, or a listing
+// without one.
+const windowSize = 10
+
+func runDis(c *core.Ctx) error {
+	l := &listing{c: c, sp: c.Session.Space()}
+	cx := c.Session.Context()
+	if t, ok := core.As[core.Stater](cx); c.Opt('f') || cx.Target == nil || ok && t.State() == core.StateIdle {
+		l.sp = interp.ObjectSpace(c.Session)
+	}
+	addr := c.Addr
+	if len(c.Args) > 0 {
+		var err error
+		if addr, err = disAddress(c); err != nil {
+			return err
+		}
+	}
+	if _, ok := core.As[core.Machine](cx); !ok && cx.Target != nil {
+		return core.ErrFailed // no instructions in a raw file
+	}
+	window := c.Opt('w')
+	end := uint64(0)
+	if !window && (c.HasAddr || len(c.Args) > 0) {
+		m, err := c.Session.Namespace().LookupAddr(addr, c.Opts.SymDist)
+		if err == nil && m.Value == addr && m.Type() == elf.STT_FUNC {
+			if m.Size != 0 {
+				end = addr + m.Size
+			}
+		} else {
+			window = true
+		}
+	}
+	if c.Loop {
+		window = false
+	}
+	n, given := c.OptUint('n')
+	if given {
+		end = 0
+	} else {
+		n = windowSize
+	}
+	if window {
+		return l.window(addr, n)
+	}
+	return l.straight(addr, n+1, end)
+}
+
+// disAddress is the address that the argument names.
+func disAddress(c *core.Ctx) (uint64, error) {
+	if len(c.Args) != 1 {
+		return 0, core.ErrUsage
+	}
+	a := c.Args[0]
+	switch {
+	case a.IsImm:
+		return a.Imm, nil
+	case a.Str == "" || a.Str[0] == '-':
+		return 0, core.ErrUsage
+	case a.Str[0] >= '0' && a.Str[0] <= '9':
+		return c.Strtoull(a.Str)
+	}
+	v, err := c.Session.Eval.Expr(c.Session, a.Str)
+	if err != nil {
+		c.Warnf("symbol '%s' not found", a.Str)
+		return 0, core.ErrFailed
+	}
+	return v, nil
+}
+
+// line prints one instruction without ending the line.
+func (l *listing) line(addr uint64, text string) {
+	switch {
+	case l.c.Opt('a'):
+		l.c.Printf("%-#32p%8T%s", addr, text)
+	case l.c.Opt('b'):
+		l.c.Printf("%-#?p  %-#32a%8T%s", addr, addr, text)
+	default:
+		l.c.Printf("%-#32a%8T%s", addr, text)
+	}
+}
+
+// one decodes the instruction at addr.
+func (l *listing) one(addr uint64) (core.Insn, error) {
+	if l.c.Err() != nil {
+		return core.Insn{}, core.ErrIntr
+	}
+	in, err := l.c.Disassemble(l.sp, addr)
+	if err != nil {
+		return in, l.c.Warn(err, "failed to read instruction at %#lx", addr)
+	}
+	return in, nil
+}
+
+// straight lists count instructions, or up to end if it is not 0.
+func (l *listing) straight(addr, count, end uint64) error {
+	for end == 0 && count > 0 || addr < end {
+		count--
+		in, err := l.one(addr)
+		if err != nil {
+			return err
+		}
+		l.line(addr, in.Text)
+		l.c.Printf("\n")
+		addr += uint64(in.Len)
+	}
+	l.c.SetDot(addr)
+	return nil
+}
+
+// window lists n instructions before addr, the one at addr and n after it.
+func (l *listing) window(addr, n uint64) error {
+	for at := l.before(addr, n); at < addr; {
+		in, err := l.one(at)
+		if err != nil {
+			return err
+		}
+		l.line(at, in.Text)
+		l.c.Printf("\n")
+		at += uint64(in.Len)
+	}
+	in, err := l.one(addr)
+	if err != nil {
+		return err
+	}
+	l.c.Printf("%<b>")
+	l.line(addr, in.Text)
+	l.c.Printf("%</b>\n")
+	return l.straight(addr+uint64(in.Len), n, 0)
+}
+
+// before is the address n instructions before addr. It is reached from the start
+// of the function that addr lies in; without one addr itself is given.
+func (l *listing) before(addr, n uint64) uint64 {
+	m, err := l.c.Session.Namespace().LookupAddr(addr, l.c.Opts.SymDist)
+	if err != nil || m.Value >= addr {
+		return addr
+	}
+	var starts []uint64
+	for at := m.Value; at < addr; {
+		in, err := l.c.Disassemble(l.sp, at)
+		if err != nil || l.c.Err() != nil {
+			return addr
+		}
+		starts = append(starts, at)
+		at += uint64(in.Len)
+	}
+	if uint64(len(starts)) > n {
+		starts = starts[uint64(len(starts))-n:]
+	}
+	if len(starts) == 0 {
+		return addr
+	}
+	return starts[0]
+}
+
+func runDismode(c *core.Ctx) error {
+	if len(c.Args) > 0 {
+		name, err := word(c)
+		if err != nil {
+			return err
+		}
+		old := c.Opts.DisMode
+		c.Opts.DisMode = name
+		if _, ok := c.CurrentDisMode(); !ok {
+			c.Opts.DisMode = old
+			c.Warnf("failed to set disassembly mode: unknown disassembler name")
+			return core.ErrFailed
+		}
+	}
+	if m, ok := c.CurrentDisMode(); ok {
+		c.Printf("disassembly mode is %s (%s)\n", m.Name, m.Descr)
+	}
+	return nil
+}
+
+func runDisasms(c *core.Ctx) error {
+	if len(c.Args) != 0 {
+		return core.ErrUsage
+	}
+	for _, m := range core.DisModes {
+		c.Printf("%-24s - %s\n", m.Name, m.Descr)
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package dcmds
+
+import (
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/sym"
+)
+
+func mappingDcmds() []*core.Dcmd {
+	return []*core.Dcmd{
+		{Name: "mappings", Usage: "?[name]", Descr: "print address space mappings", Run: runMappings},
+		{Name: "$m", Usage: "?[name]", Descr: "print address space mappings", Run: runMappings},
+		{Name: "objects", Usage: "[-v]", Descr: "print load objects information",
+			Opts: []core.Opt{{Letter: 'v', Help: "with the file and build-id wanted and the file found"}},
+			Run:  runObjects},
+	}
+}
+
+// mapName is how MDB shows what is mapped.
+func mapName(m mem.Mapping) string {
+	switch m.Name {
+	case "":
+		return "[ anon ]"
+	case "[heap]":
+		return "[ heap ]"
+	case "[stack]":
+		return "[ stack ]"
+	}
+	return m.Name
+}
+
+func mapHeader(c *core.Ctx) {
+	c.Printf("%<u>%?s %?s %?s %s%</u>\n", "BASE", "LIMIT", "SIZE", "NAME")
+}
+
+func printMap(c *core.Ctx, base, size uint64, name string) {
+	c.Printf("%?p %?p %?lx %s\n", base, base+size, size, name)
+}
+
+// mappings gives the target's mappings.
+func mappings(s *core.Session) ([]mem.Mapping, error) {
+	m, ok := core.As[core.Mapped](s.Context())
+	switch {
+	case ok:
+		return m.Mappings(), nil
+	case s.Context().Target == nil:
+		return nil, core.ErrNoProc
+	}
+	return nil, core.ErrNotSup
+}
+
+func runMappings(c *core.Ctx) error {
+	if len(c.Args) > 1 || len(c.Args) == 1 && c.HasAddr {
+		return core.ErrUsage
+	}
+	mapHeader(c)
+	maps, err := mappings(c.Session)
+	switch {
+	case c.HasAddr:
+		return mappingAt(c, maps, err, c.Addr)
+	case len(c.Args) == 1 && c.Args[0].IsImm:
+		return mappingAt(c, maps, err, c.Args[0].Imm)
+	case len(c.Args) == 1:
+		return mappingNamed(c, maps, err, c.Args[0].Str)
+	case err != nil:
+		c.Warn(err, "failed to iterate over mappings")
+		return nil
+	}
+	for _, m := range maps {
+		printMap(c, uint64(m.Base), m.Size, mapName(m))
+	}
+	return nil
+}
+
+func mappingAt(c *core.Ctx, maps []mem.Mapping, err error, addr uint64) error {
+	for _, m := range maps {
+		if m.Contains(mem.Addr(addr)) {
+			printMap(c, uint64(m.Base), m.Size, mapName(m))
+			return nil
+		}
+	}
+	if err == nil {
+		err = mem.ErrUnmapped
+	}
+	c.Warn(err, "failed to obtain mapping")
+	return nil
+}
+
+// mappingNamed shows the first mapping of a load object.
+func mappingNamed(c *core.Ctx, maps []mem.Mapping, err error, name string) error {
+	if err == nil {
+		var o *sym.Object
+		if o, err = c.Session.Namespace().Object(name); err == nil {
+			for _, m := range maps {
+				if o.Contains(uint64(m.Base)) {
+					printMap(c, uint64(m.Base), m.Size, mapName(m))
+					return nil
+				}
+			}
+			err = mem.ErrUnmapped
+		}
+	}
+	c.Warn(err, "failed to obtain mapping")
+	return nil
+}
+
+func runObjects(c *core.Ctx) error {
+	if len(c.Args) != 0 {
+		return core.ErrUsage
+	}
+	objs, err := objects(c)
+	if c.Opt('v') {
+		c.Printf("%<u>%-28s %s%</u>\n", "NAME", "VERSION")
+	} else {
+		mapHeader(c)
+	}
+	if err != nil {
+		return c.Warn(err, "failed to iterate over objects")
+	}
+	for _, o := range objs {
+		if c.Opt('v') {
+			c.Printf("%-28s %s\n", o.Name, version(o))
+			continue
+		}
+		printMap(c, o.Base, o.Size, objectPath(o))
+	}
+	return nil
+}
+
+func objects(c *core.Ctx) ([]*sym.Object, error) {
+	cx := c.Session.Context()
+	if t, ok := core.As[core.Symbols](cx); ok {
+		return t.Namespace().Objects(), nil
+	}
+	maps, err := mappings(c.Session)
+	var l []*sym.Object
+	for _, m := range maps {
+		l = append(l, &sym.Object{Name: m.Name, Base: uint64(m.Base), Size: m.Size})
+	}
+	return l, err
+}
+
+func objectPath(o *sym.Object) string {
+	if o.Path != "" {
+		return o.Path
+	}
+	return o.Name
+}
+
+// version tells which file an object is: the build-id wanted, and what is wrong
+// with the file found.
+func version(o *sym.Object) string {
+	switch {
+	case o.BuildID == "" && o.File == "":
+		return "Unknown"
+	case o.File == "" && o.BuildID != "":
+		return "build-id " + o.BuildID + " (file missing)"
+	case o.BuildID != "" && o.FileID != "" && o.BuildID != o.FileID:
+		return "build-id " + o.BuildID + " (" + o.File + " has " + o.FileID + ")"
+	case o.BuildID != "":
+		return "build-id " + o.BuildID
+	}
+	return "Unknown"
+}

@@ -1,0 +1,464 @@
+package dcmds
+
+import (
+	"debug/elf"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/sym"
+)
+
+func nmDcmds() []*core.Dcmd {
+	return []*core.Dcmd{{
+		Name: "nm", Usage: "?[-DPdghnopuvx] [-f format] [-t types] [object]", Descr: "print symbols",
+		Help: "-D         print .dynsym instead of .symtab\n" +
+			"-P         print private symbol table instead of .symtab\n" +
+			"-d         print value and size in decimal\n" +
+			"-g         only print global symbols\n" +
+			"-h         suppress header line\n" +
+			"-n         sort symbols by name\n" +
+			"-o         print value and size in octal\n" +
+			"-p         print symbols as a series of ::nmadd commands\n" +
+			"-u         only print undefined symbols\n" +
+			"-v         sort symbols by value\n" +
+			"-x         print value and size in hexadecimal\n" +
+			"-f format  use specified format\n" +
+			"           ndx, val, sz, type, bind, oth, shndx, name, ctype, obj, ctfid\n" +
+			"-t types   display symbols with the specified types\n" +
+			"           noty, objt, func, sect, file, comm, tls, regi\n" +
+			"obj        specify object whose symbol table should be used\n",
+		Opts: nmOpts(), Run: runNm,
+	}}
+}
+
+func nmOpts() []core.Opt {
+	var l []core.Opt
+	for _, c := range "DPdghnopuvx" {
+		l = append(l, core.Opt{Letter: byte(c)})
+	}
+	return append(l,
+		core.Opt{Letter: 'f', Kind: core.Str, Arg: "format"},
+		core.Opt{Letter: 't', Kind: core.Str, Arg: "types"})
+}
+
+// nmColumn is a column of ::nm.
+type nmColumn struct {
+	name string // of -f
+	head string // text of the header
+	wide func(n *nm) int
+	cell func(n *nm, r *nmRow) string
+}
+
+// nmRow is a symbol to list.
+type nmRow struct {
+	sym.Symbol
+	object *sym.Object // nil for private symbols
+	label  string      // printed in the column obj
+}
+
+// nmColumns in the order in which they are printed.
+var nmColumns = []nmColumn{
+	{"ndx", "Index", fixed(5), func(n *nm, r *nmRow) string { return fmt.Sprintf("%5d", r.Index) }},
+	{"obj", "Object", fixed(15), func(n *nm, r *nmRow) string { return fmt.Sprintf("%-15s", r.label) }},
+	{"val", "Value", (*nm).width, func(n *nm, r *nmRow) string { return n.number(r.Value) }},
+	{"sz", "Size", (*nm).width, func(n *nm, r *nmRow) string { return n.number(r.Size) }},
+	{"type", "Type", fixed(5), func(n *nm, r *nmRow) string { return fmt.Sprintf("%-5s", symType(r.Type())) }},
+	{"bind", "Bind", fixed(5), func(n *nm, r *nmRow) string { return fmt.Sprintf("%-5s", symBind(r.Bind())) }},
+	{"oth", "Other", fixed(5), func(n *nm, r *nmRow) string { return n.other(r.Other) }},
+	{"shndx", "Shndx", fixed(8), func(n *nm, r *nmRow) string { return fmt.Sprintf("%-8s", symSection(r.Section)) }},
+	{"ctfid", "CTF ID", fixed(9), (*nm).typeID},
+	{"ctype", "C Type", fixed(50), func(n *nm, r *nmRow) string { return fmt.Sprintf("%-50s", n.ctype(r)) }},
+	{"name", "Name", fixed(0), func(n *nm, r *nmRow) string { return r.Name }},
+}
+
+func fixed(n int) func(*nm) int { return func(*nm) int { return n } }
+
+// nm is one run of ::nm.
+type nm struct {
+	c     *core.Ctx
+	base  int // of values and sizes
+	cols  []nmColumn
+	types uint32 // bit per ELF symbol type
+	rows  []nmRow
+	scope map[*sym.Object]ctype.Scope
+}
+
+var nmTypes = []struct {
+	name string
+	typ  elf.SymType
+}{
+	{"noty", elf.STT_NOTYPE}, {"objt", elf.STT_OBJECT}, {"func", elf.STT_FUNC}, {"sect", elf.STT_SECTION},
+	{"file", elf.STT_FILE}, {"comm", elf.STT_COMMON}, {"tls", elf.STT_TLS}, {"regi", 13},
+}
+
+func symType(t elf.SymType) string {
+	for _, n := range nmTypes {
+		if n.typ == t {
+			return strings.ToUpper(n.name)
+		}
+	}
+	return "?"
+}
+
+func symBind(b elf.SymBind) string {
+	switch b {
+	case elf.STB_LOCAL:
+		return "LOCL"
+	case elf.STB_GLOBAL:
+		return "GLOB"
+	case elf.STB_WEAK:
+		return "WEAK"
+	}
+	return "?"
+}
+
+func symSection(n uint16) string {
+	switch elf.SectionIndex(n) {
+	case elf.SHN_UNDEF:
+		return "UNDEF"
+	case elf.SHN_ABS:
+		return "ABS"
+	case elf.SHN_COMMON:
+		return "COMMON"
+	}
+	return fmt.Sprint(n)
+}
+
+func (n *nm) width() int {
+	ptr := n.c.Arch().PtrSize
+	switch n.base {
+	case 10:
+		return map[int]int{8: 20, 4: 10}[ptr]
+	case 8:
+		return map[int]int{8: 22, 4: 11}[ptr]
+	}
+	return 2 + 2*ptr
+}
+
+func (n *nm) number(v uint64) string {
+	switch n.base {
+	case 10:
+		return fmt.Sprintf("%-*d", n.width(), v)
+	case 8:
+		return fmt.Sprintf("%-*o", n.width(), v)
+	}
+	return fmt.Sprintf("0x%0*x", n.width()-2, v)
+}
+
+func (n *nm) other(v byte) string {
+	switch n.base {
+	case 10:
+		return fmt.Sprintf("%-5d", v)
+	case 8:
+		return fmt.Sprintf("%-5o", v)
+	}
+	return fmt.Sprintf("0x%-3x", v)
+}
+
+// symbolType is the type of a symbol, nil if it is not known.
+func (n *nm) symbolType(r *nmRow) *ctype.Type {
+	types, ok := core.As[core.Types](n.c.Session.Context())
+	if !ok || r.object == nil {
+		return nil
+	}
+	scope, seen := n.scope[r.object]
+	if !seen {
+		scope = types.TypeScope(r.object)
+		n.scope[r.object] = scope
+	}
+	typer, ok := scope.(ctype.SymbolTyper)
+	if !ok {
+		return nil
+	}
+	t, err := typer.SymbolType(r.Name, r.Value-r.object.Bias, r.Index)
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
+func (n *nm) typeID(r *nmRow) string {
+	if t := n.symbolType(r); t != nil && t.Kind() != ctype.Function {
+		return fmt.Sprintf("%-9d", t.ID())
+	}
+	return fmt.Sprintf("%9s", "")
+}
+
+func (n *nm) ctype(r *nmRow) string {
+	t := n.symbolType(r)
+	switch {
+	case t == nil:
+		return "<unknown type>"
+	case t.Kind() == ctype.Function:
+		return signature(t)
+	}
+	return t.String()
+}
+
+// signature writes a function type as that of a pointer to it.
+func signature(t *ctype.Type) string {
+	result := "void"
+	if e := t.Elem(); e != nil {
+		result = e.String()
+	}
+	var args []string
+	for _, p := range t.Body().Params {
+		args = append(args, p.Type.String())
+	}
+	if t.Body().Variadic {
+		args = append(args, "...")
+	}
+	if len(args) == 0 {
+		args = []string{"void"}
+	}
+	return result + " (*)(" + strings.Join(args, ", ") + ")"
+}
+
+func runNm(c *core.Ctx) error {
+	n := &nm{c: c, scope: map[*sym.Object]ctype.Scope{}}
+	object, err := n.options()
+	if err != nil {
+		return err
+	}
+	if !c.Opt('h') && !c.Opt('p') {
+		n.header()
+	}
+	sorted := c.Opt('n') || c.Opt('v') || c.HasAddr
+	switch {
+	case c.HasAddr:
+		err = n.atAddress()
+	case c.Opt('P'):
+		for _, s := range c.Session.Namespace().Private.All() {
+			n.add(nmRow{Symbol: s}, sorted)
+		}
+	default:
+		err = n.tables(object, sorted)
+	}
+	if err != nil {
+		return err
+	}
+	n.finish()
+	return nil
+}
+
+// options reads the options; object is the one named.
+func (n *nm) options() (object string, err error) {
+	c := n.c
+	if n.cols, err = n.columns(); err != nil {
+		return "", err
+	}
+	if n.types, err = n.typeMask(); err != nil {
+		return "", err
+	}
+	if len(c.Args) > 0 {
+		object, err = word(c)
+		if err != nil || c.HasAddr || object == "" || object[0] == '-' {
+			return "", core.ErrUsage
+		}
+	}
+	given := 0
+	for _, o := range []struct {
+		l    byte
+		base int
+	}{{'d', 10}, {'x', 16}, {'o', 8}} {
+		if c.Opt(o.l) {
+			n.base = o.base
+			given++
+		}
+	}
+	if given == 0 {
+		n.base = 16
+		if r := c.Opts.Radix; r == 8 || r == 10 {
+			n.base = r
+		}
+	}
+	switch {
+	case given > 1:
+		c.Warnf("-d/-o/-x options are mutually exclusive")
+	case object != "" && c.Opt('P'):
+		c.Warnf("-P/object options are mutually exclusive")
+	case c.HasAddr && c.Opt('P'):
+		c.Warnf("-P/address options are mutually exclusive")
+	default:
+		return object, nil
+	}
+	return "", core.ErrUsage
+}
+
+func (n *nm) columns() ([]nmColumn, error) {
+	want := []string{"val", "sz", "type", "bind", "oth", "shndx", "name"}
+	if f, ok := n.c.OptStr('f'); ok {
+		want = strings.Split(f, ",")
+		for _, w := range want {
+			if !slices.ContainsFunc(nmColumns, func(col nmColumn) bool { return col.name == w }) {
+				return nil, n.invalid('f', w)
+			}
+		}
+	}
+	var cols []nmColumn
+	for _, col := range nmColumns {
+		if slices.Contains(want, col.name) {
+			cols = append(cols, col)
+		}
+	}
+	return cols, nil
+}
+
+func (n *nm) typeMask() (uint32, error) {
+	t, ok := n.c.OptStr('t')
+	if !ok {
+		return ^uint32(0), nil
+	}
+	var mask uint32
+	for _, w := range strings.Split(t, ",") {
+		i := slices.IndexFunc(nmTypes, func(e struct {
+			name string
+			typ  elf.SymType
+		}) bool {
+			return e.name == w
+		})
+		if i < 0 {
+			return 0, n.invalid('t', w)
+		}
+		mask |= 1 << nmTypes[i].typ
+	}
+	return mask, nil
+}
+
+func (n *nm) invalid(opt byte, word string) error {
+	n.c.Warnf("invalid option for -%c: \"%s\"", opt, word)
+	return core.ErrUsage
+}
+
+func (n *nm) header() {
+	var b strings.Builder
+	for i, col := range n.cols {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%-*s", col.wide(n), col.head)
+	}
+	n.c.Printf("%<u>")
+	n.c.Printf("%s", b.String())
+	n.c.Printf("%</u>\n")
+}
+
+// atAddress takes the symbol that stands for the address.
+func (n *nm) atAddress() error {
+	ns := n.c.Session.Namespace()
+	m, err := ns.LookupAddr(n.c.Addr, n.c.Opts.SymDist)
+	if err != nil {
+		n.c.Warnf("%lr: %s", n.c.Addr, core.Reason(err))
+		return core.ErrFailed
+	}
+	r := nmRow{Symbol: m.Symbol, object: m.Object}
+	r.Name = ns.Label(m, n.c.Addr)
+	if m.Object != nil {
+		r.label = m.Object.Name
+	}
+	n.add(r, true)
+	return nil
+}
+
+// tables takes the symbols of one object or of all.
+func (n *nm) tables(object string, sorted bool) error {
+	c := n.c
+	cx := c.Session.Context()
+	if _, ok := core.As[core.Symbols](cx); !ok {
+		return n.noSymbols(cx)
+	}
+	ns := c.Session.Namespace()
+	objs := ns.Objects()
+	if object != "" {
+		o, err := ns.Object(object)
+		if err != nil {
+			return c.Warn(err, "failed to iterate over symbols")
+		}
+		objs = []*sym.Object{o}
+	}
+	kind := sym.Symtab
+	if c.Opt('D') {
+		kind = sym.Dynsym
+	}
+	for _, o := range objs {
+		for s := range o.Table(kind).All() {
+			if c.Err() != nil {
+				return core.ErrIntr
+			}
+			n.add(nmRow{Symbol: s, object: o, label: o.Name}, sorted)
+		}
+	}
+	return nil
+}
+
+// noSymbols is what a target without symbols says: of each of its mappings.
+func (n *nm) noSymbols(cx *core.Context) error {
+	m, ok := core.As[core.Mapped](cx)
+	if !ok {
+		return n.c.Warn(core.ErrNoProc, "failed to iterate over symbols")
+	}
+	for _, mapping := range m.Mappings() {
+		n.c.Warnf("unable to dump symbol data for: %s", mapping.Name)
+	}
+	return nil
+}
+
+// add prints a row, or keeps it to be sorted.
+func (n *nm) add(r nmRow, keep bool) {
+	if n.c.Opt('u') && r.Defined() || n.c.Opt('g') && r.object != nil && !n.c.HasAddr && r.Bind() != elf.STB_GLOBAL {
+		return
+	}
+	if keep {
+		n.rows = append(n.rows, r)
+		return
+	}
+	n.print(&r)
+}
+
+func (n *nm) finish() {
+	byName := n.c.Opt('n') || n.c.HasAddr
+	sort.SliceStable(n.rows, func(i, j int) bool {
+		a, b := &n.rows[i], &n.rows[j]
+		if byName {
+			return a.Name < b.Name
+		}
+		return a.Value < b.Value
+	})
+	for i := range n.rows {
+		n.print(&n.rows[i])
+	}
+}
+
+func (n *nm) print(r *nmRow) {
+	if n.c.Opt('P') && n.c.Opt('p') {
+		n.asCommand(r)
+		return
+	}
+	if r.Type() < 32 && n.types>>r.Type()&1 == 0 {
+		return
+	}
+	var b strings.Builder
+	for i, col := range n.cols {
+		if i > 0 {
+			b.WriteByte('|')
+		}
+		b.WriteString(col.cell(n, r))
+	}
+	n.c.Printf("%s\n", b.String())
+}
+
+// asCommand prints the ::nmadd command that makes a private symbol again.
+func (n *nm) asCommand(r *nmRow) {
+	opt := ""
+	switch r.Type() {
+	case elf.STT_FUNC:
+		opt = "-f"
+	case elf.STT_OBJECT:
+		opt = "-o"
+	}
+	n.c.Printf("%#llr::nmadd %s -s %#llr %s\n", r.Value, opt, r.Size, r.Name)
+}
