@@ -145,6 +145,11 @@ var opRex = op{"rex", fNo, 0}
 // bareRex is a REX prefix without an instruction.
 func (d *decoder) bareRex() bool {
 	d.op = &opRex
-	d.name.set(rexNames[d.rex&15])
+	if d.data != 0 {
+		d.name.add("data16 ")
+	}
+	d.mnemonic()
+	d.name.n -= len(opRex.name)
+	d.name.add(rexNames[d.rex&15])
 	return true
 }

@@ -66,16 +66,16 @@ evex 1 66
 5d - vminpd Ex,Hx,Gx fv b8 sae
 5e - vdivpd Ex,Hx,Gx fv b8 er
 5f - vmaxpd Ex,Hx,Gx fv b8 sae
-60 - vpunpcklbw Ex,Hx,Gx fv b4
-61 - vpunpcklwd Ex,Hx,Gx fv b4
+60 - vpunpcklbw Ex,Hx,Gx fv
+61 - vpunpcklwd Ex,Hx,Gx fv
 62 0 vpunpckldq Ex,Hx,Gx fv b4
-63 - vpacksswb Ex,Hx,Gx fv b4
-64 - vpcmpgtb Ex,Hx,Gk fv b4
-65 - vpcmpgtw Ex,Hx,Gk fv b4
+63 - vpacksswb Ex,Hx,Gx fv
+64 - vpcmpgtb Ex,Hx,Gk fv
+65 - vpcmpgtw Ex,Hx,Gk fv
 66 0 vpcmpgtd Ex,Hx,Gk fv b4
-67 - vpackuswb Ex,Hx,Gx fv b4
-68 - vpunpckhbw Ex,Hx,Gx fv b4
-69 - vpunpckhwd Ex,Hx,Gx fv b4
+67 - vpackuswb Ex,Hx,Gx fv
+68 - vpunpckhbw Ex,Hx,Gx fv
+69 - vpunpckhwd Ex,Hx,Gx fv
 6a 0 vpunpckhdq Ex,Hx,Gx fv b4
 6b 0 vpackssdw Ex,Hx,Gx fv b4
 6c 1 vpunpcklqdq Ex,Hx,Gx fv b8
@@ -100,8 +100,8 @@ evex 1 66
 73/3 - vpsrldq I,Ex,Hx fv
 73/6 1 vpsllq I,Ex,Hx fv
 73/7 - vpslldq I,Ex,Hx fv
-74 - vpcmpeqb Ex,Hx,Gk fv b4
-75 - vpcmpeqw Ex,Hx,Gk fv b4
+74 - vpcmpeqb Ex,Hx,Gk fv
+75 - vpcmpeqw Ex,Hx,Gk fv
 76 0 vpcmpeqd Ex,Hx,Gk fv b4
 78 0 vcvttps2uqq Eh,Gx hv b4 sae
 78 1 vcvttpd2uqq Ex,Gx fv b8 sae
@@ -123,54 +123,56 @@ d1 - vpsrlw Eo,Hx,Gx n16
 d2 0 vpsrld Eo,Hx,Gx n16
 d3 1 vpsrlq Eo,Hx,Gx n16
 d4 1 vpaddq Ex,Hx,Gx fv b8
-d5 - vpmullw Ex,Hx,Gx fv b4
+d5 - vpmullw Ex,Hx,Gx fv
 d6 1 vmovq Gx,Ex L0 n8
-d8 - vpsubusb Ex,Hx,Gx fv b4
-d9 - vpsubusw Ex,Hx,Gx fv b4
-da - vpminub Ex,Hx,Gx fv b4
+d8 - vpsubusb Ex,Hx,Gx fv
+d9 - vpsubusw Ex,Hx,Gx fv
+da - vpminub Ex,Hx,Gx fv
 db 0 vpandd Ex,Hx,Gx fv b4
 db 1 vpandq Ex,Hx,Gx fv b8
-dc - vpaddusb Ex,Hx,Gx fv b4
-dd - vpaddusw Ex,Hx,Gx fv b4
-de - vpmaxub Ex,Hx,Gx fv b4
+dc - vpaddusb Ex,Hx,Gx fv
+dd - vpaddusw Ex,Hx,Gx fv
+de - vpmaxub Ex,Hx,Gx fv
 df 0 vpandnd Ex,Hx,Gx fv b4
 df 1 vpandnq Ex,Hx,Gx fv b8
-e0 - vpavgb Ex,Hx,Gx fv b4
+e0 - vpavgb Ex,Hx,Gx fv
 e1 - vpsraw Eo,Hx,Gx n16
 e2 0 vpsrad Eo,Hx,Gx n16
 e2 1 vpsraq Eo,Hx,Gx n16
-e3 - vpavgw Ex,Hx,Gx fv b4
-e4 - vpmulhuw Ex,Hx,Gx fv b4
-e5 - vpmulhw Ex,Hx,Gx fv b4
+e3 - vpavgw Ex,Hx,Gx fv
+e4 - vpmulhuw Ex,Hx,Gx fv
+e5 - vpmulhw Ex,Hx,Gx fv
 e6 1 vcvttpd2dq Ex,Gh fv b8 sae xy
 e7 0 vmovntdq Gx,Ex fv
-e8 - vpsubsb Ex,Hx,Gx fv b4
-e9 - vpsubsw Ex,Hx,Gx fv b4
-ea - vpminsw Ex,Hx,Gx fv b4
+e8 - vpsubsb Ex,Hx,Gx fv
+e9 - vpsubsw Ex,Hx,Gx fv
+ea - vpminsw Ex,Hx,Gx fv
 eb 0 vpord Ex,Hx,Gx fv b4
 eb 1 vporq Ex,Hx,Gx fv b8
-ec - vpaddsb Ex,Hx,Gx fv b4
-ed - vpaddsw Ex,Hx,Gx fv b4
-ee - vpmaxsw Ex,Hx,Gx fv b4
+ec - vpaddsb Ex,Hx,Gx fv
+ed - vpaddsw Ex,Hx,Gx fv
+ee - vpmaxsw Ex,Hx,Gx fv
 ef 0 vpxord Ex,Hx,Gx fv b4
 ef 1 vpxorq Ex,Hx,Gx fv b8
 f1 - vpsllw Eo,Hx,Gx n16
 f2 0 vpslld Eo,Hx,Gx n16
 f3 1 vpsllq Eo,Hx,Gx n16
 f4 1 vpmuludq Ex,Hx,Gx fv b8
-f5 - vpmaddwd Ex,Hx,Gx fv b4
-f6 - vpsadbw Ex,Hx,Gx fv b4
-f8 - vpsubb Ex,Hx,Gx fv b4
-f9 - vpsubw Ex,Hx,Gx fv b4
+f5 - vpmaddwd Ex,Hx,Gx fv
+f6 - vpsadbw Ex,Hx,Gx fv
+f8 - vpsubb Ex,Hx,Gx fv
+f9 - vpsubw Ex,Hx,Gx fv
 fa 0 vpsubd Ex,Hx,Gx fv b4
 fb 1 vpsubq Ex,Hx,Gx fv b8
-fc - vpaddb Ex,Hx,Gx fv b4
-fd - vpaddw Ex,Hx,Gx fv b4
+fc - vpaddb Ex,Hx,Gx fv
+fd - vpaddw Ex,Hx,Gx fv
 fe 0 vpaddd Ex,Hx,Gx fv b4
 
 evex 1 F3
-10 0 vmovss Eo,Ho,Go n4
-11 0 vmovss Go,Ho,Ex n4
+10 0 vmovss Eo,Ho,Go reg
+10 0 vmovss Eo,Go mem n4
+11 0 vmovss Go,Ho,Eo reg
+11 0 vmovss Go,Eo mem n4
 12 0 vmovsldup Ex,Gx fv
 16 0 vmovshdup Ex,Gx fv
 2a 0 vcvtsi2ss Ed,Ho,Go reg er
@@ -192,7 +194,7 @@ evex 1 F3
 5f 0 vmaxss Eo,Ho,Go n4 sae
 6f 0 vmovdqu32 Ex,Gx fv
 6f 1 vmovdqu64 Ex,Gx fv
-70 - vpshufhw I,Ex,Gx fv b4
+70 - vpshufhw I,Ex,Gx fv
 78 0 vcvttss2usi Eo,Gd n4 sae
 78 1 vcvttss2usi Eo,Gq n4 sae
 79 0 vcvtss2usi Eo,Gd n4 er
@@ -211,8 +213,10 @@ e6 0 vcvtdq2pd Eh,Gx hv b4
 e6 1 vcvtqq2pd Ex,Gx fv b8 er
 
 evex 1 F2
-10 1 vmovsd Eo,Ho,Go n8
-11 1 vmovsd Go,Ho,Ex n8
+10 1 vmovsd Eo,Ho,Go reg
+10 1 vmovsd Eo,Go mem n8
+11 1 vmovsd Go,Ho,Eo reg
+11 1 vmovsd Go,Eo mem n8
 12 1 vmovddup Ex,Gx dup
 2a 0 vcvtsi2sd Ed,Ho,Go reg
 2a 0 vcvtsi2sdl Ex,Ho,Go mem n4
@@ -232,7 +236,7 @@ evex 1 F2
 5f 1 vmaxsd Eo,Ho,Go n8 sae
 6f 0 vmovdqu8 Ex,Gx fv b4
 6f 1 vmovdqu16 Ex,Gx fv b8
-70 - vpshuflw I,Ex,Gx fv b4
+70 - vpshuflw I,Ex,Gx fv
 78 0 vcvttsd2usi Eo,Gd n8 sae
 78 1 vcvttsd2usi Eo,Gq n8 sae
 79 0 vcvtsd2usi Eo,Gd n8 er

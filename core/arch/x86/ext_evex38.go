@@ -9,9 +9,9 @@ evex 2 -
 51 0 vpdpbuuds Ex,Hx,Gx fv b4
 
 evex 2 66
-00 - vpshufb Ex,Hx,Gx fv b4
-04 - vpmaddubsw Ex,Hx,Gx fv b4
-0b - vpmulhrsw Ex,Hx,Gx fv b4
+00 - vpshufb Ex,Hx,Gx fv
+04 - vpmaddubsw Ex,Hx,Gx fv
+0b - vpmulhrsw Ex,Hx,Gx fv
 0c 0 vpermilps Ex,Hx,Gx fv b4
 0d 1 vpermilpd Ex,Hx,Gx fv b8
 10 1 vpsrlvw Ex,Hx,Gx fv b8
@@ -31,8 +31,8 @@ evex 2 66
 1a 1 vbroadcastf64x2 Ex,Gx L12 mem n16
 1b 0 vbroadcastf32x8 Ex,Gx L2 mem hv
 1b 1 vbroadcastf64x4 Ex,Gx L2 mem hv
-1c - vpabsb Ex,Gx fv b4
-1d - vpabsw Ex,Gx fv b4
+1c - vpabsb Ex,Gx fv
+1d - vpabsw Ex,Gx fv
 1e 0 vpabsd Ex,Gx fv b4
 1f 1 vpabsq Ex,Gx fv b8
 20 - vpmovsxbw Eh,Gx hv
@@ -62,16 +62,16 @@ evex 2 66
 36 0 vpermd Ex,Hx,Gx L12 fv b4
 36 1 vpermq Ex,Hx,Gx L12 fv b8
 37 1 vpcmpgtq Ex,Hx,Gk fv b8
-38 - vpminsb Ex,Hx,Gx fv b4
+38 - vpminsb Ex,Hx,Gx fv
 39 0 vpminsd Ex,Hx,Gx fv b4
 39 1 vpminsq Ex,Hx,Gx fv b8
-3a - vpminuw Ex,Hx,Gx fv b4
+3a - vpminuw Ex,Hx,Gx fv
 3b 0 vpminud Ex,Hx,Gx fv b4
 3b 1 vpminuq Ex,Hx,Gx fv b8
-3c - vpmaxsb Ex,Hx,Gx fv b4
+3c - vpmaxsb Ex,Hx,Gx fv
 3d 0 vpmaxsd Ex,Hx,Gx fv b4
 3d 1 vpmaxsq Ex,Hx,Gx fv b8
-3e - vpmaxuw Ex,Hx,Gx fv b4
+3e - vpmaxuw Ex,Hx,Gx fv
 3f 0 vpmaxud Ex,Hx,Gx fv b4
 3f 1 vpmaxuq Ex,Hx,Gx fv b8
 40 0 vpmulld Ex,Hx,Gx fv b4
@@ -156,7 +156,7 @@ evex 2 66
 8b 1 vpcompressq Gx,Ex n8
 8d 0 vpermb Ex,Hx,Gx fv b4
 8d 1 vpermw Ex,Hx,Gx fv b8
-8f - vpshufbitqmb Ex,Hx,Gk fv b4
+8f - vpshufbitqmb Ex,Hx,Gk fv
 90 0 vpgatherdd Vx,Gx n4 vsib
 90 1 vpgatherdq Vh,Gx n8 vsib
 91 0 vpgatherqd Vx,Gh n4 vsib
@@ -264,10 +264,10 @@ cc 1 vrsqrt28pd Ex,Gx fv b8 sae
 cd 0 vrsqrt28ss Eo,Ho,Go n4 sae
 cd 1 vrsqrt28sd Eo,Ho,Go n8 sae
 cf 0 vgf2p8mulb Ex,Hx,Gx fv b4
-dc - vaesenc Ex,Hx,Gx fv b4
-dd - vaesenclast Ex,Hx,Gx fv b4
-de - vaesdec Ex,Hx,Gx fv b4
-df - vaesdeclast Ex,Hx,Gx fv b4
+dc - vaesenc Ex,Hx,Gx fv
+dd - vaesenclast Ex,Hx,Gx fv
+de - vaesdec Ex,Hx,Gx fv
+df - vaesdeclast Ex,Hx,Gx fv
 
 evex 2 F3
 10 0 vpmovuswb Gx,Eh hv

@@ -28,7 +28,7 @@ evex 3 66
 09 1 vrndscalepd I,Ex,Gx fv b8 sae
 0a 0 vrndscaless I,Eo,Ho,Go n4 sae
 0b 1 vrndscalesd I,Eo,Ho,Go n8 sae
-0f - vpalignr I,Ex,Hx,Gx fv b4
+0f - vpalignr I,Ex,Hx,Gx fv
 14 - vpextrb I,Gx,Ed L0 n1
 15 - vpextrw I,Gx,Ed L0 n2
 16 0 vpextrd I,Gx,Ed L0 n4
@@ -74,7 +74,7 @@ evex 3 66
 42 0 vdbpsadbw I,Ex,Hx,Gx fv b4
 43 0 vshufi32x4 I,Ex,Hx,Gx L12 fv b4
 43 1 vshufi64x2 I,Ex,Hx,Gx L12 fv b8
-44 - vpclmulqdq I,Ex,Hx,Gx fv b4
+44 - vpclmulqdq I,Ex,Hx,Gx fv
 50 0 vrangeps I,Ex,Hx,Gx fv b4 sae
 50 1 vrangepd I,Ex,Hx,Gx fv b8 sae
 51 0 vrangess I,Eo,Ho,Go n4 sae

@@ -37,8 +37,10 @@ evex 5 66
 7e - vmovw Go,Ed n2
 
 evex 5 F3
-10 0 vmovsh Eo,Ho,Go n2
-11 0 vmovsh Go,Ho,Eo n2
+10 0 vmovsh Eo,Ho,Go reg
+10 0 vmovsh Eo,Go mem n2
+11 0 vmovsh Go,Ho,Eo reg
+11 0 vmovsh Go,Eo mem n2
 2a 0 vcvtsi2sh Ed,Ho,Go reg er
 2a 0 vcvtsi2shl Ex,Ho,Go mem n4
 2a 1 vcvtsi2sh Eq,Ho,Go reg er

@@ -92,15 +92,12 @@ var (
 			{0, rmRegs, 0, op{"nop", fEv, sfx}},
 		},
 		0x1C: {
-			{0x66, rmAny, 0, op{"nop", fEv, sfx}},
-			{0xF2, rmAny, 0, op{"nop", fEv, sfx}},
-			{0xF3, rmAny, 0, op{"nop", fEv, sfx}},
-			{0, rmMem, 0, op{"cldemote", fEb, 0}},
+			{noPrefix, rmMem, 0, op{"cldemote", fEb, 0}},
 			{0, rmAny, 0, op{"nop", fEv, sfx}},
 		},
 		0x1D: {{0, rmAny, 0, op{"nop", fEv, sfx}}},
 		0x1E: {
-			{0xF3, rmReg, 1, op{"rdssp", fZrm, sfx}},
+			{0xF3, rmReg, 1, op{"rdssp", fZrm, sfx | dq}},
 			{0xF3, rmByte, 0xFA, op{"endbr64", fNo, 0}},
 			{0xF3, rmByte, 0xFB, op{"endbr32", fNo, 0}},
 			{0, rmAny, 0, op{"nop", fEv, sfx}},
@@ -127,7 +124,7 @@ var (
 			{0xF3, rmReg, 2, op{"wrfsbase", fZrm, no32}},
 			{0xF3, rmReg, 3, op{"wrgsbase", fZrm, no32}},
 			{0xF3, rmReg, 4, op{"ptwrite", fZrm, sfx}},
-			{0xF3, rmReg, 5, op{"incssp", fZrm, sfx}},
+			{0xF3, rmReg, 5, op{"incssp", fZrm, sfx | dq}},
 			{0xF3, rmReg, 6, op{"umonitor", fEptr1, 0}},
 			{0xF3, rmMem, 4, op{"ptwrite", fEv, sfx}},
 			{0xF3, rmMem, 6, op{"clrssbsy", fEv, 0}},
@@ -148,8 +145,8 @@ var (
 		0xDD: {{0xF3, rmMems, 0, op{"aesdec128kl", fEoGo, 0}}},
 		0xDE: {{0xF3, rmMems, 0, op{"aesenc256kl", fEoGo, 0}}},
 		0xDF: {{0xF3, rmMems, 0, op{"aesdec256kl", fEoGo, 0}}},
-		0xF5: {{0x66, rmMems, 0, op{"wruss", fGvEv, sfx}}},
-		0xF6: {{noPrefix, rmMems, 0, op{"wrss", fGvEv, sfx}}},
+		0xF5: {{0x66, rmMems, 0, op{"wruss", fGvEv, sfx | dq}}},
+		0xF6: {{noPrefix, rmMems, 0, op{"wrss", fGvEv, sfx | dq}}},
 		0xF8: {
 			{0x66, rmMems, 0, op{"movdir64b", fEptr2, 0}},
 			{0xF2, rmMems, 0, op{"enqcmd", fEptr2, 0}},
@@ -228,8 +225,10 @@ func (d *decoder) kindMatters(e *extOp, rm byte) bool {
 	switch d.opc[d.nopc-1] {
 	case 0x0D, 0xFC:
 		return true
-	case 0xA6, 0xA7, 0xD8:
-		return rm>>6 == 3 && (rm^e.rm)>>3&7 == 0 || d.nopc == 3 && rm>>3&7 == e.rm
+	case 0xA6, 0xA7:
+		return (rm^e.rm)>>3&7 == 0
+	case 0xD8:
+		return rm>>3&7 == e.rm
 	}
 	return false
 }

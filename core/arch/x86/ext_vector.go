@@ -18,7 +18,8 @@ type vectorOp struct {
 	elem uint8     // broadcast element in bytes, or 0
 	mode roundMode // what EVEX.b means between registers
 	tail string    // letters appended by vector length to the memory form
-	vsib bool
+	vsib bool      // the index register is a vector
+	sib  bool      // there must be a SIB byte
 }
 
 // A vectorArg is one operand: source (E r/m field, G reg field, H vvvv, R
@@ -117,7 +118,9 @@ func (o *vectorOp) property(p string) {
 	case p == "mem":
 		o.mods = modMem
 	case p == "vsib":
-		o.vsib, o.mods = true, modMem
+		o.vsib, o.sib, o.mods = true, true, modMem
+	case p == "sib":
+		o.sib, o.mods = true, modMem
 	case p == "sae":
 		o.mode = roundSAE
 	case p == "er":
@@ -307,7 +310,7 @@ func (d *decoder) vectorChecks(o *vectorOp) bool {
 	if o.uses('t') && o.uses('H') && (d.vvvv == d.reg || d.vvvv == d.r || d.reg == d.r || d.vvvv > 7) {
 		return false // the tiles must differ
 	}
-	if o.vsib && (d.r != 4 || d.evex && d.opmask == 0) {
+	if o.sib && (d.r != 4 || d.evex && d.opmask == 0) {
 		return false
 	}
 	if d.evex && d.bcast {
@@ -339,14 +342,19 @@ func (d *decoder) vectorForm(o *vectorOp) {
 	length = min(length, 2)
 	d.vsib = o.vsib
 	d.name.add(o.name)
-	if o.tail != "" && d.mod != 3 && int(length) < len(o.tail) {
+	if o.tail != "" && d.mod != 3 && !d.bcast && int(length) < len(o.tail) {
 		d.name.add(o.tail[length : length+1])
 	}
 	for i, a := range o.args {
 		if a.src == 'E' || a.src == 'V' {
 			d.vectorRM(o, &d.opnd[i], vectorClass(a.class, length), length)
-			if rounding && d.mod == 3 {
+		}
+	}
+	if rounding {
+		for i, a := range o.args {
+			if a.class == 'x' || a.class == 'h' || a.class == 'o' {
 				d.opnd[i].pre = roundText(o.mode, d.length)
+				break
 			}
 		}
 	}

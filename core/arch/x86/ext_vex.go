@@ -26,7 +26,7 @@ b0 0 vcvtneoph2ps Ex,Gx mem
 
 vex 2 66
 49 0 sttilecfg Ex L0 mem
-4b 0 tileloaddt1 Vx,Gt L0 vsib
+4b 0 tileloaddt1 Vx,Gt L0 sib
 50 0 vpdpbusd Ex,Hx,Gx
 51 0 vpdpbusds Ex,Hx,Gx
 52 0 vpdpwssd Ex,Hx,Gx
@@ -70,7 +70,7 @@ ef 0 cmpnlexadd Hd,Gd,Ex L0 mem
 ef 1 cmpnlexadd Hq,Gq,Ex L0 mem
 
 vex 2 F3
-4b 0 tilestored Gt,Vx L0 vsib
+4b 0 tilestored Gt,Vx L0 sib
 50 0 vpdpbsud Ex,Hx,Gx
 51 0 vpdpbsuds Ex,Hx,Gx
 5c 0 tdpbf16ps Ht,Et,Gt L0 reg
@@ -81,7 +81,7 @@ b1 0 vbcstnebf162ps Ex,Gx mem
 
 vex 2 F2
 49 0 tilezero Gt L0 reg
-4b 0 tileloadd Vx,Gt L0 vsib
+4b 0 tileloadd Vx,Gt L0 sib
 50 0 vpdpbssd Ex,Hx,Gx
 51 0 vpdpbssds Ex,Hx,Gx
 5c 0 tdpfp16ps Ht,Et,Gt L0 reg

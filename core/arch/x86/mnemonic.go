@@ -37,6 +37,9 @@ var suffixes = [...]string{"", "w", "l", "q"}
 // mnemonic writes the prefixes, the op's name and what is appended to it.
 func (d *decoder) mnemonic() {
 	m := &d.name
+	if d.lax {
+		d.idleSegment()
+	}
 	if d.lock != 0 {
 		m.add("lock ")
 	}
@@ -52,6 +55,8 @@ func (d *decoder) mnemonic() {
 	m.add(d.op.name)
 	m.add(d.name3D)
 	switch f := d.op.flag; {
+	case f&(dq|sfx) == dq|sfx:
+		m.add(pick(d.opsz == size64, "d", "q"))
 	case f&dq != 0:
 		m.add(pick(d.w, "d", "q"))
 	case f&fma != 0:
@@ -70,6 +75,21 @@ func (d *decoder) mnemonic() {
 	case f&sfx != 0:
 		d.sizeSuffix()
 	}
+}
+
+// idleSegment writes a segment override that the processor ignores, and MDB
+// refuses, as a prefix. Before an indirect branch it is CET's notrack.
+func (d *decoder) idleSegment() {
+	if d.mode != Mode64 || d.seg == "" || d.seg == "%fs:" || d.seg == "%gs:" {
+		return
+	}
+	if d.seg == "%ds:" && d.op.form == fIndirect {
+		d.name.add("notrack ")
+	} else {
+		d.name.add(d.seg[1:3])
+		d.name.add(" ")
+	}
+	d.seg = ""
 }
 
 func pick(w bool, no, yes string) string {

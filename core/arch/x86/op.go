@@ -23,7 +23,7 @@ const (
 	px                       // 66, F2 and F3 select another instruction
 	gpr                      // VEX: general registers, not vectors
 	mask                     // VEX: opmask registers
-	dq                       // mnemonic takes d or q by VEX.W or EVEX.W
+	dq                       // mnemonic takes d or q by VEX.W or EVEX.W, or with sfx by operand size
 	need66                   // needs the 66 prefix
 	mmx                      // without the 66 prefix it is the MMX form
 	width8                   // EVEX: vmovdqu, element size from pp and W
