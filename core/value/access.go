@@ -68,6 +68,11 @@ func (a *Access) Follow(sp mem.Space, base uint64, warn func(string)) (uint64, m
 	return base, sp, a.Path.Err
 }
 
+// Pointer reads a pointer of n bytes, such as a list's link.
+func (a *Access) Pointer(sp mem.Space, addr uint64, n int) (uint64, error) {
+	return a.uint(sp, addr, n)
+}
+
 // uint reads an unsigned integer of n bytes.
 func (a *Access) uint(sp mem.Space, addr uint64, n int) (uint64, error) {
 	b := a.buf[:n]

@@ -38,6 +38,8 @@ type Printer struct {
 	// Warn says why something was left out; err is the reason, nil if the text
 	// is complete.
 	Warn func(err error, format string, args ...any)
+	// Failed is the reason of the last read that failed, nil if none did.
+	Failed error
 }
 
 // Label is what stands before a value: the member path by which it was asked for.
@@ -158,6 +160,7 @@ func (w *walk) variant(v *ctype.Variants, off uint64, depth int) (shown bool, er
 
 // unreadable discards the line under way and says why.
 func (w *walk) unreadable(err error, format string, args ...any) error {
+	w.pr.Failed = err
 	w.pr.P.DiscardLine()
 	if format != "" {
 		w.pr.Warn(err, format, args...)

@@ -1,0 +1,89 @@
+package dcmds
+
+import (
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/value"
+)
+
+// uniform tells that every element of the stage's input is treated alike: one
+// type, nothing that depends on the element but its address.
+func (p *printPlan) uniform(c *core.Ctx) bool {
+	in := c.Stage.In
+	if in == nil || len(in.Cols) > 0 || len(c.Stage.Out.Cols) > 0 || c.Opt('i') || c.Opt('p') {
+		return false
+	}
+	return p.given || in.Types == nil && in.Type != nil && in.Type == p.typ
+}
+
+// pipeAll does the rest of the stage at once. A failed read is reported and the
+// next element comes; a path that cannot be followed ends the command.
+func (p *printPlan) pipeAll(c *core.Ctx) error {
+	var last error
+	for i, a := range c.Input() {
+		if i%4096 == 0 && c.Err() != nil {
+			return c.Err()
+		}
+		if last = p.pipeOne(c, a); last == core.ErrAbort {
+			return last
+		}
+		c.SetDot(a + p.size)
+	}
+	return last
+}
+
+func (p *printPlan) pipeOne(c *core.Ctx, a uint64) error {
+	if len(p.items) == 0 {
+		return p.pipe(c, p.reader, p.world.Space, a)
+	}
+	for i := range p.items {
+		at, sp, err := p.follow(c, &p.items[i], p.world.Space, a)
+		if err != nil {
+			return err
+		}
+		if err := p.pipe(c, p.items[i].acc, sp, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pipe passes on one value: of a pointer, integer or enum its value, of all else
+// and with -a its address. A pointer takes along the type it points to, an
+// address the type of what lies there.
+func (p *printPlan) pipe(c *core.Ctx, acc *value.Access, sp mem.Space, a uint64) error {
+	if p.printer.O.Addr {
+		c.Emit(a, acc.Path.Type)
+		return nil
+	}
+	switch k := acc.Base.Kind(); {
+	case k == ctype.Integer, k == ctype.Enum, k.IsPointer():
+	default:
+		c.Emit(a, acc.Path.Type)
+		return nil
+	}
+	v, err := acc.Load(sp, a)
+	if err != nil {
+		return p.pipeFailed(c, acc, err, a)
+	}
+	var t *ctype.Type
+	if acc.Base.Kind().IsPointer() {
+		t = acc.Base.Elem()
+	}
+	c.Emit(v, t)
+	return nil
+}
+
+func (p *printPlan) pipeFailed(c *core.Ctx, acc *value.Access, err error, a uint64) error {
+	e, _ := acc.Encoding()
+	switch {
+	case acc.Base.Kind().IsPointer():
+		c.Warn(err, "failed to read pointer at %p", a)
+	case acc.Base.Kind() == ctype.Enum:
+		c.Warn(err, "failed to read enum at %llx", a)
+	default:
+		c.Warn(err, "failed to read %lu bytes at %p", uint64(acc.Path.Off+e.Bits+7)/8, a)
+	}
+	return c.Warn(err, "failed to print type")
+}
