@@ -96,8 +96,11 @@ func (s *Session) scopeOf(o *sym.Object) (ctype.Scope, error) {
 // SymbolAt finds the symbol whose value is exactly addr.
 func (s *Session) SymbolAt(addr uint64) (sym.Match, error) {
 	ns, err := s.objects()
-	if err != nil {
+	if err == ErrNotSup {
 		return sym.Match{}, err
+	}
+	if err != nil { // without a target there are the private symbols
+		ns = s.Namespace()
 	}
 	m, err := ns.LookupAddr(addr, 0)
 	if err == nil && m.Value != addr {
