@@ -6,6 +6,7 @@ import (
 
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/ctype/dwarf"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
@@ -151,4 +152,10 @@ type Siginfo struct {
 	PID, UID    int // of the sender
 	HasSender   bool
 	Raw         []byte
+}
+
+// DebugInfo has DWARF data of load objects; addresses in it are the file's, the
+// object's Bias not added. nil for an object without any.
+type DebugInfo interface {
+	DebugData(*sym.Object) *dwarf.Data
 }

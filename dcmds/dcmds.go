@@ -48,7 +48,12 @@ func Module() *core.Module {
 			whatisDcmds(),
 			demangleDcmds(),
 			targetDcmds(),
+			statusDcmds(),
+			regsDcmds(),
+			stackDcmds(),
+			processDcmds(),
 		),
+		Walkers: processWalkers(),
 		Whatis: whatisSources(),
 	}
 }

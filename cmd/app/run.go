@@ -66,9 +66,7 @@ func (a *app) run(ctx context.Context) int {
 	case a.c.hasEval:
 		return a.evalString(ctx)
 	case a.c.sample:
-		if err := a.tour(ctx); err != nil || !a.tty {
-			return status(err)
-		}
+		a.tour(ctx)
 	}
 	return a.interact(ctx)
 }

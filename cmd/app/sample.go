@@ -68,13 +68,13 @@ var theTour = []stop{
 	{"Where did it die? Frame pointers, functions, arguments.", "$C"},
 	{"What were its threads doing?", "::walk thread | ::findstack"},
 	{"Its queue is a linked list: walk it by its type, keep the jobs of one kind, print some members.",
-		"*queue+60::list job_t next | ::print job_t id kind flags owner"},
+		"queue::print queue_t head | ::list job_t next | ::print job_t id kind flags owner"},
 	{"A command written in Lua for this very program: its hash table of users.", "::load sample"},
 	{"", "::users"},
 }
 
 // tour runs the commands of the tour, each echoed after the prompt.
-func (a *app) tour(ctx context.Context) error {
+func (a *app) tour(ctx context.Context) {
 	fmt.Println("This is xmdb on its built-in sample: the core of a small program.")
 	for _, s := range theTour {
 		if s.say != "" {
@@ -82,11 +82,10 @@ func (a *app) tour(ctx context.Context) error {
 		}
 		a.s.Out.Flush()
 		fmt.Printf("%s%s\n", a.s.Opts.Prompt, s.cmd)
-		if err := a.s.Eval.Eval(ctx, a.s, s.cmd); err != nil {
-			return err
-		}
+		a.s.Eval.Eval(ctx, a.s, s.cmd)
 		a.s.Out.Flush()
 	}
-	fmt.Println("\n// Your turn: ::help, ::dcmds, and $q to leave.")
-	return nil
+	if a.tty {
+		fmt.Println("\n// Your turn: ::help, ::dcmds, and $q to leave.")
+	}
 }

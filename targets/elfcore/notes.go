@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"fmt"
+	"github.com/xmdb/xmdb/core"
 	"io"
 
 	"github.com/xmdb/xmdb/core/sym/elffile"
@@ -90,7 +91,7 @@ type notes struct {
 }
 
 // Aux is one entry of the auxiliary vector.
-type Aux struct{ Type, Value uint64 }
+type Aux = core.Aux
 
 // readNotes reads the note segments.
 func readNotes(r io.ReaderAt, size int64, h *header) (*notes, error) {
@@ -223,7 +224,7 @@ func parseSiginfo(d []byte) *Siginfo {
 func parseAuxv(d []byte) []Aux {
 	var out []Aux
 	for ; len(d) >= 16; d = d[16:] {
-		a := Aux{le.Uint64(d), le.Uint64(d[8:])}
+		a := Aux{Type: le.Uint64(d), Value: le.Uint64(d[8:])}
 		if a.Type == 0 {
 			break
 		}
