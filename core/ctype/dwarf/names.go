@@ -2,6 +2,7 @@ package dwarf
 
 import (
 	stddwarf "debug/dwarf"
+	"sort"
 	"strings"
 )
 
@@ -74,12 +75,13 @@ func isScope(t tag) bool {
 	return false
 }
 
-// scope is a part of a unit whose names are qualified by prefix, which ends in
-// "::" if it is not empty.
+// scope is a part of a unit whose names are qualified by name.
 type scope struct {
-	lo, hi int // offsets from the unit's header; hi is past the last child
-	outer  int // index of the enclosing scope, -1 for none
-	prefix string
+	lo, hi  int // offsets from the unit's header; hi is past the last child
+	outer   int // index of the enclosing scope, -1 for none
+	name    string
+	outside bool // declared elsewhere, where origin says
+	origin  ref
 }
 
 // maxScopes bounds the depth of nested scopes.
@@ -89,13 +91,13 @@ const maxScopes = 128
 func (u *unit) scopes() []scope {
 	u.scopesOnce.Do(func() {
 		if !u.cLike && u.root.ab != nil {
-			u.addScopes(u.root, -1, "", 0)
+			u.addScopes(u.root, -1, 0)
 		}
 	})
 	return u.scopeList
 }
 
-func (u *unit) addScopes(parent die, outer int, prefix string, depth int) {
+func (u *unit) addScopes(parent die, outer, depth int) {
 	if depth > maxScopes {
 		return
 	}
@@ -108,52 +110,50 @@ func (u *unit) addScopes(parent die, outer int, prefix string, depth int) {
 		if err != nil {
 			return false
 		}
-		in := e.qualify(prefix)
-		n := len(u.scopeList)
-		u.scopeList = append(u.scopeList, scope{lo: e.off, hi: hi, outer: outer, prefix: in})
-		u.addScopes(e, n, in, depth+1)
+		s := scope{lo: e.off, hi: hi, outer: outer, name: e.scopeName()}
+		if o, ok := e.origin(); ok {
+			s.outside, s.origin = true, o.ref()
+		}
+		u.scopeList = append(u.scopeList, s)
+		u.addScopes(e, len(u.scopeList)-1, depth+1)
 		return true
 	})
 }
 
-// qualify gives the prefix of the names inside the DIE, which itself stands in a
-// scope with the given prefix.
-func (e die) qualify(prefix string) string {
-	n := e.scopeName()
-	if n == "" {
-		return prefix
-	}
-	if o, ok := e.origin(); ok && e.name() == "" {
-		prefix = o.u.prefixAt(o.off) // a class defined outside the one it is declared in
-	}
-	return prefix + n + scopeSep
-}
+// prefixAt gives what qualifies the name of the DIE at an offset: "" or scopes,
+// each with "::" behind it.
+func (u *unit) prefixAt(off int) string { return u.prefixDepth(off, 0) }
 
-// prefixAt gives what qualifies the name of the DIE at an offset.
-func (u *unit) prefixAt(off int) string {
+func (u *unit) prefixDepth(off, depth int) string {
 	list := u.scopes()
-	lo, hi := 0, len(list)
-	for lo < hi {
-		if mid := (lo + hi) / 2; list[mid].lo < off {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
+	i := sort.Search(len(list), func(i int) bool { return list[i].lo >= off }) - 1
+	for i >= 0 && off >= list[i].hi {
+		i = list[i].outer
 	}
-	for i := lo - 1; i >= 0; i = list[i].outer {
-		if off < list[i].hi {
-			return list[i].prefix
+	prefix := ""
+	for ; i >= 0 && depth < maxScopes; depth++ {
+		s := &list[i]
+		if s.name != "" {
+			prefix = s.name + scopeSep + prefix
 		}
+		if s.outside {
+			if o, err := u.d.dieNear(u, s.origin); err == nil {
+				return o.u.prefixDepth(o.off, depth+1) + prefix
+			}
+		}
+		i = s.outer
 	}
-	return ""
+	return prefix
 }
 
 // qualifiedName is the name of a type, function or variable with its scopes:
-// "ns::vec<int>". "" if it has none.
+// "ns::vec<int>". "" if it has none. The scopes are those of the declaration
+// that the DIE completes.
 func (e die) qualifiedName() string {
+	name := ""
 	for range maxOrigins {
-		if n := e.name(); n != "" {
-			return e.u.prefixAt(e.off) + n
+		if name == "" {
+			name = e.name()
 		}
 		o, ok := e.origin()
 		if !ok {
@@ -161,7 +161,10 @@ func (e die) qualifiedName() string {
 		}
 		e = o
 	}
-	return ""
+	if name == "" {
+		return ""
+	}
+	return e.u.prefixAt(e.off) + name
 }
 
 // leafName cuts the scopes off a qualified name: "vec<a::b>" of "ns::vec<a::b>".

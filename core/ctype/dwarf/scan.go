@@ -50,7 +50,7 @@ func (s *scanner) unit(i int) {
 		return
 	}
 	w := walker{scanner: s, u: u, c: cursor{b: u.data, off: u.root.next, big: s.d.im.big}}
-	if !u.cLike {
+	if u.lang != C && u.lang != Assembly {
 		w.modifier = classTagless
 	}
 	w.level(hashStart, 0, !s.deep)
@@ -217,10 +217,11 @@ func (w *walker) recordType(t tag, cl class, f *found, hash uint64, at ref) {
 	if f.decl {
 		cl |= classDeclared
 	}
+	if f.hasOrigin {
+		w.recordOutside(cl, at)
+		return
+	}
 	if !f.hasName {
-		if f.hasOrigin {
-			w.recordOutside(cl, at)
-		}
 		return
 	}
 	if hash == hashStart && f.name.form == formStrp && f.name.u < uint64(len(w.seen)) {
@@ -282,13 +283,12 @@ func (w *walker) recordLeaf(cl class, f *found, at ref, off int) {
 func (w *walker) scopeHash(hash uint64, t tag, f *found, off int) uint64 {
 	var name string
 	switch {
-	case f.hasName:
-		name = w.text(f.name)
 	case f.hasOrigin:
 		if e, err := w.u.dieAt(off); err == nil {
-			// The prefix of an extended namespace or outside class is its own.
-			return hashName(hashStart, e.qualify(""))
+			return hashName(hashName(hashStart, e.qualifiedName()), scopeSep)
 		}
+	case f.hasName:
+		name = w.text(f.name)
 	}
 	if name == "" {
 		if t != stddwarf.TagNamespace {
