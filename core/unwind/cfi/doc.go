@@ -29,10 +29,11 @@
 //
 // # Limits
 //
-// An FDE is at most 1 MB, a CIE 4 KB, a section that has to be read whole 256 MB, an index
-// 4 M entries, a row 128 registers, an expression 1 KB, the state stack 64 deep; a
-// program runs at most 256 K instructions; cached entries hold at most 8 MB. Beyond any of these, and for bytes that are no valid
-// table, an error of kind ErrMalformed or ErrLimit results, never a panic.
+// An FDE is at most 1 MB, a CIE 4 KB, a section that has to be read whole 256 MB,
+// an index 4 M entries, a row 128 registers, an expression 1 KB, the state stack 64
+// deep; a program runs at most 256 K instructions; cached entries hold at most 8 MB.
+// Beyond any of these, and for bytes that are no valid table, an error of kind
+// ErrMalformed or ErrLimit results, never a panic.
 //
 // # Not handled
 //

@@ -4,10 +4,11 @@
 //
 // # Model
 //
-// Eval runs an expression and gives a Location: an address in memory, a register,
+// Eval runs an expression and gives a Location (EvalValue the value of one that is
+// no location, EvalAddr that value as an address): an address in memory, a register,
 // a value, bytes that the debug information itself holds, an implicit pointer, or
 // a composite of pieces of these. Location.ReadBits fetches an object's bits from
-// whichever it is. EvalAddr is the plain form that call frame rules use.
+// whichever it is.
 //
 // The evaluator knows nothing of processes or of debug information. Everything
 // it needs beyond the expression it asks of an Env, whose functions may each be

@@ -22,24 +22,33 @@ func Eval(env *Env, expr []byte, initial ...uint64) (Location, error) {
 	return m.result()
 }
 
-// EvalAddr runs an expression as call frame information has them: its result is
-// the value on top of the stack.
-func EvalAddr(env *Env, expr []byte, initial ...uint64) (uint64, error) {
+// EvalValue runs an expression whose result is a value, not a location: the value
+// on top of the stack, or the one DW_OP_stack_value took from there. Such are
+// DW_AT_call_value, bounds and sizes of types, and call frame rules.
+func EvalValue(env *Env, expr []byte, initial ...uint64) (Value, error) {
 	m, err := newMachine(env, initial)
+	if err != nil {
+		return Value{}, err
+	}
+	if err := m.run(expr, 0); err != nil {
+		return Value{}, err
+	}
+	if len(m.pieces) != 0 || m.have && m.loc.Kind != Literal {
+		return Value{}, fmt.Errorf("a location where a value is wanted: %w", ErrMalformed)
+	}
+	if m.have {
+		return m.loc.Value, nil
+	}
+	return m.pop()
+}
+
+// EvalAddr is EvalValue for an address or another integer of that width.
+func EvalAddr(env *Env, expr []byte, initial ...uint64) (uint64, error) {
+	v, err := EvalValue(env, expr, initial...)
 	if err != nil {
 		return 0, err
 	}
-	if err := m.run(expr, 0); err != nil {
-		return 0, err
-	}
-	if len(m.pieces) != 0 || m.have && m.loc.Kind != Literal {
-		return 0, fmt.Errorf("a location where a value is wanted: %w", ErrMalformed)
-	}
-	if m.have {
-		return m.loc.Value.Lo, nil
-	}
-	v, err := m.popInt()
-	return v, err
+	return v.address(env)
 }
 
 // machine is the state of one evaluation.
@@ -146,11 +155,7 @@ func (m *machine) popInt() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !v.Type.integral() {
-		return 0, fmt.Errorf("address is not an integer: %w", ErrMalformed)
-	}
-	x := v.wide(v.Type.signed())
-	return genericValue(x.lo, m.env.AddrSize).Lo, nil
+	return v.address(m.env)
 }
 
 // pick pushes the n-th value from the top.

@@ -179,6 +179,7 @@ func TestLocations(t *testing.T) {
 		{"convert zero-extends", cat(opConst1u, 0xff, opConvert, 8, opConvert, 1, sv), typed(testTypes[1], 0xff)},
 		{"convert to generic", cat(opConst1u, 0xff, opConvert, 10, opConvert, 0, sv), lit(^uint64(0))},
 		{"reinterpret", cat(constF64(1), opReinterpret, 11, opConvert, 0, sv), lit(f64(1))},
+		{"reinterpret the low bytes", cat(opConst8u, 1, 2, 3, 4, 5, 6, 7, 8, opReinterpret, 4, sv), typed(testTypes[4], 0x04030201)},
 		{"typed signed mod", cat(opConst1s, 0xf9, opConvert, 1, opLit0+4, opConvert, 1, opMod, sv), typed(testTypes[1], 0xfffffffd)},
 		{"typed unsigned div", cat(opConst1s, 0xff, opConvert, 2, opLit0+16, opConvert, 2, opDiv, sv), typed(testTypes[2], 0x0fffffff)},
 		{"128-bit product", cat(opConst1s, 0xff, opConvert, 11, opConvert, 6, opDup, opMul, sv),
@@ -241,7 +242,7 @@ func TestErrors(t *testing.T) {
 		{"mixed types", full, cat(opLit0, opLit0, opConvert, 1, opPlus), ErrMalformed},
 		{"float as address", full, cat(opLit0, opConvert, 3, opDeref), ErrMalformed},
 		{"float of 16 bytes", full, cat(opLit0, opConvert, 9), ErrUnsupported},
-		{"reinterpret to another width", full, cat(opLit0, opReinterpret, 1), ErrMalformed},
+		{"reinterpret to more bytes", full, cat(opLit0, opReinterpret, 6), ErrMalformed},
 		{"deref_size 0", full, cat(opConst2u, 0, 0x10, opDerefSize, 0), ErrMalformed},
 		{"deref_size 9", full, cat(opConst2u, 0, 0x10, opDerefSize, 9), ErrMalformed},
 		{"infinity to integer", full, cat(opConstType, 3, 8, 0, 0, 0, 0, 0, 0, 0xf0, 0x7f, opConvert, 1), ErrUnsupported},
@@ -283,6 +284,15 @@ func TestEvalAddr(t *testing.T) {
 	}
 	if _, err := EvalAddr(env, cat(opReg0)); !errors.Is(err, ErrMalformed) {
 		t.Errorf("register as value: %v", err)
+	}
+	want := Value{Type: testTypes[3], Lo: math.Float64bits(2.5)}
+	for _, expr := range [][]byte{cat(opRegvalType, 17, 3), cat(opRegvalType, 17, 3, opStackValue)} {
+		if got, err := EvalValue(env, expr); err != nil || got != want {
+			t.Errorf("typed value: %v, %v", got, err)
+		}
+		if _, err := EvalAddr(env, expr); !errors.Is(err, ErrMalformed) {
+			t.Errorf("float as address: %v", err)
+		}
 	}
 	if _, err := EvalAddr(env, nil); !errors.Is(err, ErrMalformed) {
 		t.Errorf("nothing as value: %v", err)

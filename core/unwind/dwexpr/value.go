@@ -77,6 +77,14 @@ func (v Value) trunc() Value {
 	return v
 }
 
+// address is the value as an address or offset.
+func (v Value) address(env *Env) (uint64, error) {
+	if !v.Type.integral() {
+		return 0, fmt.Errorf("address is not an integer: %w", ErrMalformed)
+	}
+	return genericValue(v.wide(v.Type.signed()).lo, env.AddrSize).Lo, nil
+}
+
 func (v Value) zero() bool { return v.Lo == 0 && v.Hi == 0 }
 
 // wide gives the integer as 128 bits, sign-extended if signed says so.
@@ -174,14 +182,16 @@ func (v Value) convert(to Type) (Value, error) {
 	return Value{}, fmt.Errorf("convert between types: %w", ErrUnsupported)
 }
 
-// reinterpret changes a value's type and keeps its bits (DW_OP_reinterpret).
+// reinterpret changes a value's type and keeps its bits (DW_OP_reinterpret). DWARF
+// wants both to be of one size; GCC narrows with it, too, and gdb takes the low
+// bytes then.
 func (v Value) reinterpret(to Type) (Value, error) {
 	if err := to.check(); err != nil {
 		return Value{}, err
 	}
-	if to.Size != v.Type.Size {
+	if to.Size > v.Type.Size {
 		return Value{}, fmt.Errorf("reinterpret %d bytes as %d: %w", v.Type.Size, to.Size, ErrMalformed)
 	}
 	v.Type = to
-	return v, nil
+	return v.trunc(), nil
 }
