@@ -70,7 +70,7 @@ type decoder struct {
 }
 
 func (d *decoder) init(mode Mode, code []byte) {
-	d.code, d.mode = code, mode
+	d.code, d.mode = code[:min(len(code), MaxLen)], mode
 	switch mode {
 	case Mode16:
 		d.opsz, d.adsz = size16, size16
@@ -136,8 +136,7 @@ func (d *decoder) decode() bool {
 func (d *decoder) prefixes() byte {
 	for {
 		b := d.byte()
-		if d.fail || d.n > MaxLen {
-			d.fail = true
+		if d.fail {
 			return 0
 		}
 		switch o := &oneByte[b]; o.form {

@@ -3,17 +3,17 @@ package x86
 // decodeExt decodes what MDB does not: newer extensions, prefixes that the
 // processor ignores but MDB refuses, and bytes that are no instruction.
 func decodeExt(mode Mode, code []byte, pc uint64, sym func(uint64) (string, bool)) Inst {
-	if n := rexBeforeVector(mode, code); n > 0 {
-		in := Decode(mode, code[n:], pc+uint64(n), sym)
-		in.Len += n
-		if in.OK && in.Len <= MaxLen {
-			in.Text = rexNames[code[n-1]&15] + " " + in.Text
+	var buf [MaxLen]byte
+	if rest, rex := rexBeforeVector(mode, code, &buf); rest != nil {
+		in := Decode(mode, rest, pc+1, sym)
+		if in.Len++; in.OK {
+			in.Text = rexNames[rex&15] + " " + in.Text
 			return in
 		}
 	}
 	var d decoder
 	d.init(mode, code)
-	if d.decodeLax() && d.n <= MaxLen {
+	if d.decodeLax() {
 		in := Inst{OK: true, IsCall: d.isCall()}
 		in.Text = d.print(pc, sym, &in)
 		in.Len = d.fixedLen()
@@ -23,18 +23,19 @@ func decodeExt(mode Mode, code []byte, pc uint64, sym func(uint64) (string, bool
 }
 
 // extLen is decodeExt's length.
-func extLen(mode Mode, code []byte) (int, bool) {
-	if n := rexBeforeVector(mode, code); n > 0 {
-		if m := n + Len(mode, code[n:]); m <= MaxLen {
-			return m, true
+func extLen(mode Mode, code []byte) int {
+	var buf [MaxLen]byte
+	if rest, _ := rexBeforeVector(mode, code, &buf); rest != nil {
+		if in := Decode(mode, rest, 0, nil); in.OK {
+			return in.Len + 1
 		}
 	}
 	var d decoder
 	d.init(mode, code)
-	if d.decodeLax() && d.n <= MaxLen {
-		return d.fixedLen(), true
+	if d.decodeLax() {
+		return d.fixedLen()
 	}
-	return d.badLen(), false
+	return d.badLen()
 }
 
 // badLen is the number of bytes that objdump steps over where there is no
@@ -49,39 +50,80 @@ func (d *decoder) badLen() int {
 	case d.wrongKind:
 		n = d.opStart
 	}
-	return max(1, min(n, MaxLen, len(d.code)))
+	return max(1, min(n, len(d.code)))
 }
 
 // fixedLen is the length, corrected where MDB's reading of the bytes is another
 // one than the processor's, for the next instruction's sake.
 func (d *decoder) fixedLen() int {
 	switch {
+	case d.evex && d.pp == 0 && d.mmm != 1:
+		// Not of the 0F map, which MDB looks in.
+		var x decoder
+		x.init(d.mode, d.code)
+		if x.decodeLax() || x.whole {
+			return x.n
+		}
 	case d.vex != 0 || d.evex:
 	case d.mode == Mode64 && d.data != 0 && d.rex&rexW == 0 && (d.opc[0] == 0xE8 || d.opc[0] == 0xE9):
 		return d.n - 2 // a 16-bit displacement
 	case d.nopc == 2 && d.opc[1] == 0x78 && d.mod == 3 && (d.data != 0 || d.rep == 0xF2):
-		return min(d.n+2, len(d.code), MaxLen) // extrq, insertq: two immediates
+		return min(d.n+2, len(d.code)) // extrq, insertq: two immediates
 	case d.rex != 0 && d.opc[0] == 0x9B:
 		return d.n - 1 // fwait is an instruction of its own
 	}
 	return d.n
 }
 
-// rexBeforeVector returns the length of a REX prefix that is followed by a VEX,
-// EVEX or XOP prefix and means nothing, or 0. MDB decodes none of these.
-func rexBeforeVector(mode Mode, code []byte) int {
-	if mode != Mode64 || len(code) < 3 || code[0]>>4 != 4 {
-		return 0
+// rexBeforeVector recognises a REX prefix that is followed by a VEX, EVEX or XOP
+// prefix and means nothing; MDB decodes none of these. It returns the bytes
+// without it, in buf, and the prefix.
+func rexBeforeVector(mode Mode, code []byte, buf *[MaxLen]byte) (rest []byte, rex byte) {
+	if mode != Mode64 {
+		return nil, 0
 	}
-	switch code[1] {
+	code = code[:min(len(code), MaxLen)]
+	i := 0
+	for i < len(code) && isPrefix(code[i]) {
+		i++
+	}
+	if i+2 >= len(code) || code[i]>>4 != 4 {
+		return nil, 0
+	}
+	switch code[i+1] {
 	case 0xC4, 0xC5, 0x62:
-		return 1
 	case 0x8F:
-		if code[2]&0x1F >= 8 {
-			return 1
+		if code[i+2]&0x1F < 8 {
+			return nil, 0
+		}
+	default:
+		return nil, 0
+	}
+	n := copy(buf[:], code[:i])
+	n += copy(buf[n:], code[i+1:])
+	var d decoder
+	d.init(mode, buf[:n])
+	if d.decode() && d.vvvv != 0 && !d.usesVvvv() {
+		return nil, 0
+	}
+	return buf[:n], code[i]
+}
+
+// usesVvvv says whether the instruction has an operand in VEX.vvvv; the field
+// must be empty otherwise, to which MDB is blind.
+func (d *decoder) usesVvvv() bool {
+	for _, a := range args[d.op.form] {
+		if a == aHx || a == aHV {
+			return true
 		}
 	}
-	return 0
+	return false
+}
+
+// isPrefix says whether b is a legacy prefix.
+func isPrefix(b byte) bool {
+	f := oneByte[b].form
+	return f >= fPrefixRep && f <= fPrefixAddr
 }
 
 // decodeLax is decode with the extension tables and without MDB's refusals.
@@ -131,8 +173,7 @@ func (d *decoder) decodeLax() bool {
 // afterRex says whether a REX prefix before byte b has no effect: another
 // prefix follows, or fwait.
 func (d *decoder) afterRex(b byte) bool {
-	f := oneByte[b].form
-	return b>>4 == 4 || f >= fPrefixRep && f <= fPrefixAddr || b == 0x9B
+	return b>>4 == 4 || isPrefix(b) || b == 0x9B
 }
 
 var rexNames = [16]string{

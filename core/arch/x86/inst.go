@@ -50,7 +50,7 @@ func Decode(mode Mode, code []byte, pc uint64, sym func(addr uint64) (string, bo
 	}
 	var d decoder
 	d.init(mode, code)
-	if !xop(mode, code) && d.decode() && d.n <= MaxLen {
+	if !xop(mode, code) && d.decode() {
 		in := Inst{OK: true, IsCall: d.isCall()}
 		in.Text = d.print(pc, sym, &in)
 		in.Len = d.fixedLen()
@@ -66,9 +66,8 @@ func Len(mode Mode, code []byte) int {
 	}
 	var d decoder
 	d.init(mode, code)
-	if !xop(mode, code) && d.decode() && d.n <= MaxLen {
+	if !xop(mode, code) && d.decode() {
 		return d.fixedLen()
 	}
-	n, _ := extLen(mode, code)
-	return n
+	return extLen(mode, code)
 }

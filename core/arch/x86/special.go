@@ -353,9 +353,12 @@ func (d *decoder) bounds() bool {
 	if d.mod == 3 {
 		return d.op.form == fEptr || d.r <= 3 && ext&rexB == 0
 	}
+	if d.adsz == size16 {
+		return false
+	}
 	if d.op.name == "bndmov" || d.op.form == fEptr {
 		return true
 	}
-	return d.adsz != size16 && d.opnd[0].kind != kindRIP && d.opnd[1].kind != kindRIP &&
+	return d.opnd[0].kind != kindRIP && d.opnd[1].kind != kindRIP &&
 		d.opnd[0].reg != "%rip" && d.opnd[1].reg != "%rip"
 }
