@@ -184,7 +184,11 @@ func (c *Ctx) Row(vals ...any) {
 // Head prints the heading of the dcmd's Table if it is due and not yet printed.
 func (c *Ctx) Head() {
 	if t := c.Dcmd.Table; t.Head != "" && !c.Opts.JSON && !c.Stage.headed && c.Header() {
-		c.Printf(t.Head)
+		heads := make([]any, len(t.Cols))
+		for i, col := range t.Cols {
+			heads[i] = col.Head
+		}
+		c.Printf(t.Head, heads...)
 		c.Stage.headed = true
 	}
 }

@@ -105,7 +105,7 @@ type Opt struct {
 // Table is the output of a table dcmd: MDB's header and line formats in the
 // printf dialect, and the fields behind them.
 type Table struct {
-	Head string  // printed once before the first row; "" for none
+	Head string  // format of the heading, which gets the columns' Heads; "" for none
 	Line string  // printf format; gets the columns' values in order
 	Cols []Field // names of the values, for JSON and help
 	Pipe int     // the column that goes into a pipe
@@ -114,8 +114,9 @@ type Table struct {
 
 // Field is one field of a record.
 type Field struct {
-	Name  string
-	Descr string
+	Name  string // in JSON
+	Head  string // over the column
+	Descr string // in help
 }
 
 // Arg is one argument word: a string, or a number from $[ ].

@@ -27,7 +27,7 @@ func processDcmds() []*core.Dcmd {
 		{Name: "auxv", Descr: "print the auxiliary vector",
 			Table: &core.Table{
 				Head: "%<u>%-20s %?s %s%</u>\n", Line: "%-20s %?lx %s\n", Pipe: 1,
-				Cols: []core.Field{{Name: "type"}, {Name: "value"}, {Name: "string"}},
+				Cols: []core.Field{{Name: "type", Head: "TYPE"}, {Name: "value", Head: "VALUE"}, {Name: "string", Head: "STRING"}},
 			},
 			Run: runAuxv},
 	}
