@@ -115,6 +115,18 @@ func (c *Ctx) Emit(v uint64, t *ctype.Type) {
 	c.Stage.Out.Add(v, t)
 }
 
+// EmitList is Emit for a list of values of one type, which the pipe keeps.
+func (c *Ctx) EmitList(list []uint64, t *ctype.Type) {
+	if c.PipeOut && len(c.Stage.Out.Vals) == 0 && len(c.Stage.Out.Cols) == 0 {
+		c.P.Flush()
+		c.Stage.Out.Vals, c.Stage.Out.Type = list, t
+		return
+	}
+	for _, v := range list {
+		c.Emit(v, t)
+	}
+}
+
 // Input takes the whole rest of the pipe, the current element first; the engine
 // then does not call Run again for this stage. Without a pipe it is the address
 // given, or nothing.

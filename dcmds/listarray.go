@@ -1,6 +1,7 @@
 package dcmds
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -43,6 +44,10 @@ func runList(c *core.Ctx) error {
 		c.State = plan
 	}
 	nodes, err := followList(c, plan)
+	if c.PipeOut && plan.v == nil {
+		c.EmitList(nodes, plan.node)
+		return err
+	}
 	for _, a := range nodes {
 		if plan.v != nil {
 			plan.v.Force(a)
@@ -149,6 +154,9 @@ func followList(c *core.Ctx, p *listPlan) ([]uint64, error) {
 	first := c.Addr
 	mark, next := first, 1
 	for a := first; ; {
+		if len(nodes) == cap(nodes) { // append grows large lists by a quarter
+			nodes = slices.Grow(nodes, len(nodes))
+		}
 		nodes = append(nodes, a)
 		if len(nodes)%4096 == 0 && c.Err() != nil {
 			return nodes, c.Err()

@@ -28,8 +28,9 @@ func listDcmds() []*core.Dcmd {
 			Run:  runCount,
 		},
 		{
-			Name: "sum", Usage: "?[expr]", Descr: "add up the elements in pipe, or an expression of each",
-			Help: "Adds up the elements, or the values of an expression in which dot is the\nelement, modulo 2^64.\n",
+			Name: "sum", Usage: "?[-c] [expr]", Descr: "add up the elements in pipe, or an expression of each",
+			Opts: []core.Opt{{Letter: 'c', Help: "print their number, too"}},
+			Help: "Adds up the elements, or the values of an expression in which dot is the\nelement, modulo 2^64.\n\n-c    print their number before the sum, in decimal\n",
 			Run:  runSum,
 		},
 		{
@@ -152,17 +153,30 @@ func key(c *core.Ctx, list []elem) ([]uint64, error) {
 }
 
 func runSum(c *core.Ctx) error {
-	list := input(c)
-	if !c.PipeIn && c.HasAddr {
-		list = []elem{{c.Addr, nil}}
-	}
-	keys, err := key(c, list)
-	if err != nil {
-		return err
-	}
 	var sum uint64
-	for _, k := range keys {
-		sum += k
+	var n int
+	if c.PipeIn && len(c.Args) == 0 { // of a million elements, no copy
+		vals := c.Input()
+		for _, v := range vals {
+			sum += v
+		}
+		n = len(vals)
+	} else {
+		list := input(c)
+		if !c.PipeIn && c.HasAddr {
+			list = []elem{{c.Addr, nil}}
+		}
+		keys, err := key(c, list)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			sum += k
+		}
+		n = len(keys)
+	}
+	if c.Opt('c') && !c.PipeOut {
+		c.Printf("%d ", n)
 	}
 	emit(c, sum, false)
 	return nil

@@ -20,8 +20,12 @@ func (p *printPlan) uniform(c *core.Ctx) bool {
 // pipeAll does the rest of the stage at once. A failed read is reported and the
 // next element comes; a path that cannot be followed ends the command.
 func (p *printPlan) pipeAll(c *core.Ctx) error {
+	in := c.Input()
+	if len(p.items) == 1 {
+		return p.pipeMember(c, in)
+	}
 	var last error
-	for i, a := range c.Input() {
+	for i, a := range in {
 		if i%4096 == 0 && c.Err() != nil {
 			return c.Err()
 		}
@@ -31,6 +35,47 @@ func (p *printPlan) pipeAll(c *core.Ctx) error {
 		c.SetDot(a + p.size)
 	}
 	return last
+}
+
+// pipeMember passes on one member of each element.
+func (p *printPlan) pipeMember(c *core.Ctx, in []uint64) (last error) {
+	it := &p.items[0]
+	list := make([]uint64, 0, len(in))
+	load, t := p.piped(it.acc)
+	for i, a := range in {
+		if i%4096 == 0 && c.Err() != nil {
+			last = c.Err()
+			break
+		}
+		v, sp, err := p.follow(c, it, p.world.Space, a)
+		if last = err; err != nil {
+			break
+		}
+		if load {
+			at := v
+			if v, err = it.acc.Load(sp, at); err != nil {
+				last = p.pipeFailed(c, it.acc, err, at)
+				continue
+			}
+		}
+		list = append(list, v)
+		c.SetDot(a + p.size)
+	}
+	c.EmitList(list, t)
+	return last
+}
+
+// piped tells what goes into a pipe for a member: its value or its address, and
+// the type of what that is the address of.
+func (p *printPlan) piped(acc *value.Access) (load bool, t *ctype.Type) {
+	switch k := acc.Base.Kind(); {
+	case p.printer.O.Addr:
+	case k.IsPointer():
+		return true, acc.Base.Elem()
+	case k == ctype.Integer, k == ctype.Enum:
+		return true, nil
+	}
+	return false, acc.Path.Type
 }
 
 func (p *printPlan) pipeOne(c *core.Ctx, a uint64) error {
@@ -53,25 +98,15 @@ func (p *printPlan) pipeOne(c *core.Ctx, a uint64) error {
 // and with -a its address. A pointer takes along the type it points to, an
 // address the type of what lies there.
 func (p *printPlan) pipe(c *core.Ctx, acc *value.Access, sp mem.Space, a uint64) error {
-	if p.printer.O.Addr {
-		c.Emit(a, acc.Path.Type)
-		return nil
+	load, t := p.piped(acc)
+	if load {
+		v, err := acc.Load(sp, a)
+		if err != nil {
+			return p.pipeFailed(c, acc, err, a)
+		}
+		a = v
 	}
-	switch k := acc.Base.Kind(); {
-	case k == ctype.Integer, k == ctype.Enum, k.IsPointer():
-	default:
-		c.Emit(a, acc.Path.Type)
-		return nil
-	}
-	v, err := acc.Load(sp, a)
-	if err != nil {
-		return p.pipeFailed(c, acc, err, a)
-	}
-	var t *ctype.Type
-	if acc.Base.Kind().IsPointer() {
-		t = acc.Base.Elem()
-	}
-	c.Emit(v, t)
+	c.Emit(a, t)
 	return nil
 }
 
