@@ -40,6 +40,17 @@ func (s *Session) CurrentDisMode() (DisMode, bool) {
 	return DisMode{}, false
 }
 
+// SetDisMode chooses a disassembly mode by name; false if there is none such.
+func (s *Session) SetDisMode(name string) bool {
+	old := s.Opts.DisMode
+	s.Opts.DisMode = name
+	if _, ok := s.CurrentDisMode(); !ok {
+		s.Opts.DisMode = old
+		return false
+	}
+	return true
+}
+
 // Disassemble decodes the instruction at addr in sp. The error is that of the
 // read, or ErrNotSup if there is no disassembler for the target.
 func (s *Session) Disassemble(sp mem.Space, addr uint64) (Insn, error) {

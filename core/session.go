@@ -207,6 +207,9 @@ func (noSpace) ReadAt(_ []byte, a mem.Addr) (int, error) { return 0, mem.Fault(a
 
 // SymbolName gives "name+0x10" for an address by the session's matching rules.
 func (s *Session) SymbolName(addr uint64) (string, bool) {
+	if _, ok := As[Symbols](s.Context()); !ok && s.Context().Target != nil {
+		return "", false // as in MDB, not even private ones
+	}
 	return s.Namespace().Format(addr, s.Opts.SymDist, s.Opts.Radix)
 }
 

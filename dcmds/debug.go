@@ -46,15 +46,15 @@ func debugMode(s *core.Session) *uint32 {
 	return v
 }
 
-// setDebug sets the mask that a comma list of names describes; help and unknown
+// SetDebug sets the mask that a comma list of names describes; help and unknown
 // names leave it as it is.
-func setDebug(c *core.Ctx, list string) {
+func SetDebug(s *core.Session, list string) {
 	var bits uint32
 	for _, name := range strings.Split(list, ",") {
 		if name == "help" {
-			c.Warnf("Debugging tokens:")
+			s.Warnf("Debugging tokens:")
 			for _, t := range debugTokens {
-				c.Warnf("   %s: %s", t.name, t.descr)
+				s.Warnf("   %s: %s", t.name, t.descr)
 			}
 			return
 		}
@@ -69,11 +69,11 @@ func setDebug(c *core.Ctx, list string) {
 			}
 		}
 		if !known {
-			c.Warnf("unknown debug option \"%s\"", name)
+			s.Warnf("unknown debug option \"%s\"", name)
 			return
 		}
 	}
-	*debugMode(c.Session) = bits
+	*debugMode(s) = bits
 }
 
 func runDebugMode(c *core.Ctx) error {
@@ -82,7 +82,7 @@ func runDebugMode(c *core.Ctx) error {
 	}
 	switch {
 	case len(c.Args) == 1:
-		setDebug(c, c.Args[0].Str)
+		SetDebug(c.Session, c.Args[0].Str)
 	case c.HasAddr:
 		*debugMode(c.Session) = uint32(c.Addr)
 	}

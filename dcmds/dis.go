@@ -11,6 +11,10 @@ import (
 func disDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "dis", Usage: "?[-abfw] [-n cnt] [addr]", Descr: "disassemble near addr",
+			Help: "-a      print addresses as numbers\n-b      print addresses as numbers and symbols\n" +
+				"-f      read from the object file instead of the virtual address space\n" +
+				"-w      show a window around the address, even if it is the beginning of a function\n" +
+				"-n cnt  show cnt instructions before and after the address, or from it on\n",
 			Opts: []core.Opt{
 				{Letter: 'a', Help: "print addresses as numbers"},
 				{Letter: 'b', Help: "print addresses as numbers and symbols"},
@@ -191,10 +195,7 @@ func runDismode(c *core.Ctx) error {
 		if err != nil {
 			return err
 		}
-		old := c.Opts.DisMode
-		c.Opts.DisMode = name
-		if _, ok := c.CurrentDisMode(); !ok {
-			c.Opts.DisMode = old
+		if !c.SetDisMode(name) {
 			c.Warnf("failed to set disassembly mode: unknown disassembler name")
 			return core.ErrFailed
 		}

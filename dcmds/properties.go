@@ -211,7 +211,7 @@ func applySet(c *core.Ctx, r setRequest) error {
 		c.Opts.SymDist = r.dist
 	}
 	if r.hasD {
-		setDebug(c, r.debug)
+		SetDebug(c.Session, r.debug)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
 	"github.com/xmdb/xmdb/core/line"
+	"github.com/xmdb/xmdb/dcmds"
 )
 
 // app is one run of the program.
@@ -146,6 +147,12 @@ func (a *app) options() int {
 	}
 	if c.json {
 		s.Opts.JSON = true
+	}
+	if c.debug != "" {
+		dcmds.SetDebug(s, c.debug)
+	}
+	if c.dis != "" && !s.SetDisMode(c.dis) {
+		s.Warnf("invalid disassembler mode -- %s", c.dis)
 	}
 	s.Opts.SymDist = c.symDist
 	if c.hasPrompt {

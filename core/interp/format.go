@@ -242,7 +242,7 @@ func (v *view) strings(n uint64, notation func(string) string) uint64 {
 	addr := v.addr
 	v.noIndent(func() {
 		for ; n > 0 && v.c.Err() == nil; n-- {
-			s, err := mem.ReadString(v.sp, mem.Addr(addr), maxString)
+			s, err := v.readString(addr)
 			v.p.WriteString(notation(s))
 			addr += uint64(len(s))
 			if err != nil {
@@ -258,6 +258,15 @@ func (v *view) strings(n uint64, notation func(string) string) uint64 {
 	return addr
 }
 
+// readString reads the string at addr; a value has its string at every address.
+func (v *view) readString(addr uint64) (string, error) {
+	if image, ok := v.sp.(valueSpace); ok {
+		s, _, _ := strings.Cut(string(image), "\x00")
+		return s, nil
+	}
+	return mem.ReadString(v.sp, mem.Addr(addr), maxString)
+}
+
 // canDisassemble tells whether instructions can be had: of a value always, of a
 // target if it has an architecture.
 func (v *view) canDisassemble() bool {
@@ -271,7 +280,11 @@ func (v *view) instruction(addr uint64) (core.Insn, bool) {
 	if !v.canDisassemble() {
 		return core.Insn{}, false
 	}
-	in, err := v.c.Disassemble(v.sp, addr)
+	sp := v.sp
+	if image, ok := sp.(valueSpace); ok {
+		sp = padded(image)
+	}
+	in, err := v.c.Disassemble(sp, addr)
 	if err != nil {
 		v.c.Warnf("failed to read instruction at %#lx: %s", addr, core.Reason(err))
 		return in, false
@@ -328,7 +341,7 @@ func bitDiagram(v *view, x uint64) {
 			row[i] = '|'
 		}
 	}
-	v.p.Printf("%s\n", string(row))
+	v.p.Printf("%s\n", strings.TrimRight(string(row), " "))
 	for bit := range high + 1 {
 		if x>>bit&1 == 0 {
 			continue

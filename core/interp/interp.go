@@ -160,7 +160,9 @@ func (in *Interp) recover(f *frame, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &syntax):
-		in.s.Out.Discard()
+		if f.sink == nil {
+			in.s.Out.Discard()
+		}
 		in.warn(syntax.Error())
 		// Errors of a running command come after the whole statement was read:
 		// MDB then loses the next one, too.

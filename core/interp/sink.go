@@ -8,6 +8,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/lang"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // chunk is how much text a pipe holds before it is parsed, in bytes. MDB's holds
@@ -21,6 +22,7 @@ type sink struct {
 	ctx    context.Context
 	cancel func() // ends the stage
 	pipe   *core.Pipe
+	outer  *out.Printer // where the session writes to while the text is evaluated
 	dot    uint64 // of the frame in which the text is evaluated
 	text   []byte // not parsed yet
 	lines  int    // parsed
@@ -30,7 +32,7 @@ type sink struct {
 // newSink makes the sink of a stage. Walk variables in use on its input go on
 // through its output.
 func newSink(in *Interp, ctx context.Context, input *core.Pipe) *sink {
-	k := &sink{in: in, ctx: ctx, pipe: &core.Pipe{}, dot: in.s.Frame.Dot}
+	k := &sink{in: in, ctx: ctx, pipe: &core.Pipe{}, outer: in.s.Out, dot: in.s.Frame.Dot}
 	if input != nil {
 		for _, col := range input.Cols {
 			k.pipe.Cols = append(k.pipe.Cols, core.VarCol{Var: col.Var})
@@ -144,11 +146,13 @@ func (k *sink) evaluate(text string) {
 	in := k.in
 	f := &frame{sink: k}
 	f.open(in, &feeder{line: text}, "(pipeline)", lang.InputPipe, k.lines)
-	dot := in.s.Frame.Dot
-	in.s.Frame.Dot = k.dot
+	dot, printer := in.s.Frame.Dot, in.s.Out
+	// The stage's printer is in the middle of writing to this sink.
+	in.s.Frame.Dot, in.s.Out = k.dot, k.outer
 	in.frames = append(in.frames, f)
 	err := in.loop(k.ctx, f)
 	in.frames = in.frames[:len(in.frames)-1]
+	in.s.Out = printer
 	k.dot = in.s.Frame.Dot
 	in.s.Frame.Dot = dot
 	if err != nil {

@@ -37,6 +37,14 @@ func (v valueSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
 	return n, nil
 }
 
+// padded is a value with zeros after it, as instructions are decoded from one.
+type padded []byte
+
+func (v padded) ReadAt(p []byte, _ mem.Addr) (int, error) {
+	clear(p[copy(p, v):])
+	return len(p), nil
+}
+
 // write writes p at a.
 func write(sp mem.Space, p []byte, a mem.Addr) error {
 	w, ok := sp.(mem.Writer)

@@ -81,14 +81,29 @@ func (in *Interp) targetVars() {
 // defineRegisters makes a variable of each register of the architecture.
 func (in *Interp) defineRegisters() {
 	ar := in.s.Arch()
-	for _, r := range ar.Registers {
-		in.defineRegister(r.Name)
+	order := make([]string, len(ar.Registers))
+	for i, r := range ar.Registers {
+		order[i] = r.Name
 	}
-	for _, r := range ar.Sub {
-		if r.Of != ar.PC { // MDB has no names for parts of the program counter
-			in.defineRegister(r.Name)
+	if ar.Name == "amd64" {
+		order = amd64Order
+	}
+	for _, name := range order {
+		in.defineRegister(name)
+		for _, r := range ar.Sub {
+			if r.Of == name && name != ar.PC { // MDB has no names for parts of the program counter
+				in.defineRegister(r.Name)
+			}
 		}
 	}
+}
+
+// amd64Order is the order in which MDB defines the registers: that of illumos'
+// register set from its end. The order of ::vars depends on it.
+var amd64Order = []string{
+	"gsbase", "fsbase", "ds", "es", "gs", "fs", "ss", "rsp", "rflags", "cs", "rip", "err", "trapno",
+	"rax", "rcx", "rdx", "rbx", "rbp", "rsi", "rdi",
+	"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 }
 
 func (in *Interp) defineRegister(name string) {

@@ -99,6 +99,10 @@ func exactSymbol(s *core.Session, addr uint64) (string, bool) {
 }
 
 func lookupAddr(s *core.Session, addr uint64) (sym.Match, error) {
+	cx := s.Context()
+	if _, ok := core.As[core.Symbols](cx); !ok && cx.Target != nil {
+		return sym.Match{}, core.ErrNotSup
+	}
 	return s.Namespace().LookupAddr(addr, s.Opts.SymDist)
 }
 
