@@ -2,10 +2,10 @@ package x86
 
 // decodeExt decodes what MDB does not: newer extensions, prefixes that the
 // processor ignores but MDB refuses, and bytes that are no instruction.
-func decodeExt(mode Mode, code []byte, pc uint64, sym func(uint64) (string, bool)) Inst {
+func decodeExt(mode Mode, code []byte, pc uint64, sym resolver) Inst {
 	var buf [MaxLen]byte
 	if rest, rex := rexBeforeVector(mode, code, &buf); rest != nil {
-		in := Decode(mode, rest, pc+1, sym)
+		in := decode(mode, rest, pc+1, sym)
 		if in.Len++; in.OK {
 			in.Text = rexNames[rex&15] + " " + in.Text
 			return in
@@ -26,7 +26,7 @@ func decodeExt(mode Mode, code []byte, pc uint64, sym func(uint64) (string, bool
 func extLen(mode Mode, code []byte) int {
 	var buf [MaxLen]byte
 	if rest, _ := rexBeforeVector(mode, code, &buf); rest != nil {
-		if in := Decode(mode, rest, 0, nil); in.OK {
+		if in := decode(mode, rest, 0, resolver{}); in.OK {
 			return in.Len + 1
 		}
 	}

@@ -64,7 +64,7 @@ func (d *decoder) mask(o *operand) uint64 {
 }
 
 // print writes the instruction at pc, and fills in the target.
-func (d *decoder) print(pc uint64, sym func(uint64) (string, bool), in *Inst) string {
+func (d *decoder) print(pc uint64, sym resolver, in *Inst) string {
 	var w writer
 	w.str(string(d.name.buf[:d.name.n]))
 	for w.n < 6 {
@@ -115,8 +115,8 @@ func (d *decoder) print(pc uint64, sym func(uint64) (string, bool), in *Inst) st
 		w.operand(o)
 	}
 	if tgt != 0 {
-		if sym != nil {
-			if s, ok := sym(tgt); ok {
+		if sym.number != nil {
+			if s, ok := sym.number(tgt); ok {
 				w.note(s)
 			}
 		}
@@ -127,7 +127,7 @@ func (d *decoder) print(pc uint64, sym func(uint64) (string, bool), in *Inst) st
 		}
 	}
 	if reltgt != 0 {
-		w.target(reltgt, sym)
+		w.target(reltgt, sym.target)
 	}
 	return string(w.buf[:w.n])
 }
@@ -177,7 +177,7 @@ func (w *writer) note(s string) {
 }
 
 // target writes the symbol at an address, or the address.
-func (w *writer) target(a uint64, sym func(uint64) (string, bool)) {
+func (w *writer) target(a uint64, sym Symbols) {
 	if sym != nil {
 		if s, ok := sym(a); ok {
 			w.note(s)
