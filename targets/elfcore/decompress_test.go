@@ -108,14 +108,20 @@ func TestDecompress(t *testing.T) {
 			}
 			// Cut short: what came before, and why.
 			s, n, cut, err = decompress(context.Background(), f, int64(len(z))*2/3, c.name, nil)
-			if err != nil || cut == nil {
-				t.Fatalf("cut file: %v, %v", err, cut)
-			}
-			defer s.Close()
-			got = make([]byte, n)
-			s.ReadAt(got, 0)
-			if n == 0 || n >= int64(len(data)) || !bytes.Equal(got, data[:n]) {
-				t.Errorf("cut file gave %d bytes", n)
+			switch {
+			case err != nil: // not one block of 4 MB is whole
+				if c.tool != "lz4" || !errors.Is(err, io.ErrUnexpectedEOF) {
+					t.Errorf("cut file: %v", err)
+				}
+			case cut == nil:
+				t.Error("a cut file is not noticed")
+			default:
+				defer s.Close()
+				got = make([]byte, n)
+				s.ReadAt(got, 0)
+				if n == 0 || n >= int64(len(data)) || !bytes.Equal(got, data[:n]) {
+					t.Errorf("cut file gave %d bytes", n)
+				}
 			}
 			// Cancelled.
 			ctx, cancel := context.WithCancel(context.Background())

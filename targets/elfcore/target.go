@@ -58,24 +58,42 @@ type Target struct {
 // core, compressed or not; ErrArch that it is one of another architecture or
 // system.
 func Open(ctx context.Context, path string, o Options) (*Target, error) {
+	t := newTarget(path, o)
+	err := t.openData(ctx, o.Progress)
+	if err == nil {
+		err = t.open(o)
+	}
+	return t.opened(err)
+}
+
+// OpenAt is Open for a core that is not a file, and not compressed: size bytes
+// of r, called path.
+func OpenAt(path string, r io.ReaderAt, size int64, o Options) (*Target, error) {
+	t := newTarget(path, o)
+	t.data, t.size = r, size
+	return t.opened(t.open(o))
+}
+
+func newTarget(path string, o Options) *Target {
 	t := &Target{path: path, files: o.Files, fills: map[string]*fileSpace{}}
 	if t.files == nil {
 		t.files = system.NewFiles("")
 	}
-	if err := t.open(ctx, o); err != nil {
-		t.Close()
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrNotCore) {
-			return nil, err
-		}
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return t, nil
+	return t
 }
 
-func (t *Target) open(ctx context.Context, o Options) error {
-	if err := t.openData(ctx, o.Progress); err != nil {
-		return err
+func (t *Target) opened(err error) (*Target, error) {
+	if err == nil {
+		return t, nil
 	}
+	t.Close()
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrNotCore) {
+		return nil, err
+	}
+	return nil, fmt.Errorf("open %s: %w", t.path, err)
+}
+
+func (t *Target) open(o Options) error {
 	h, err := readHeader(t.data, t.size)
 	if err != nil {
 		return err

@@ -1,0 +1,435 @@
+package elfcore
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/core/system"
+	"github.com/xmdb/xmdb/fixtures"
+)
+
+// exercise asks everything of a target and bounds what the answers may be.
+func exercise(t *testing.T, tg *Target) {
+	var b [64]byte
+	for i, m := range tg.Mappings() {
+		if i > 200 {
+			break
+		}
+		tg.Virtual().ReadAt(b[:], m.Base)
+		tg.Virtual().ReadAt(b[:], m.End()-32)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for i, th := range tg.Threads() {
+		r, err := tg.Registers(th.ID)
+		if err != nil || i > 20 {
+			continue
+		}
+		n := 0
+		for f := range tg.Frames(ctx, r) {
+			tg.Namespace().Format(f.CodeAddr(), 0, 16)
+			if n++; n > 1000 {
+				break
+			}
+		}
+	}
+	for _, o := range tg.Namespace().Objects() {
+		o.LookupName("main")
+		tg.Info(o).Missing()
+	}
+	tg.Args()
+	tg.Env()
+	tg.Xdata()
+	tg.Status(out.New(new(bytes.Buffer), &out.Env{}))
+	tg.Warnings()
+}
+
+// TestMutations opens damaged views of a real core: an error or a partial
+// session, never a panic, a hang or much memory.
+func TestMutations(t *testing.T) {
+	s := fixtures.Build(t, "c/small")
+	f, err := os.Open(s.Core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	st, _ := f.Stat()
+	opened := 0
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for m := range fixtures.Mutations(1, f, st.Size()) {
+		start := time.Now()
+		tg, err := OpenAt("core", m, m.Size, Options{Files: system.NewFiles("")})
+		if err == nil {
+			opened++
+			exercise(t, tg)
+			tg.Close()
+		}
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("%d (%s): took %v", m.Index, m.What, d)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if opened < fixtures.MutationCount/2 {
+		t.Errorf("only %d of %d opened", opened, fixtures.MutationCount)
+	}
+	if per := (after.TotalAlloc - before.TotalAlloc) / fixtures.MutationCount; per > 64<<20 {
+		t.Errorf("%d bytes allocated for each", per)
+	}
+	t.Logf("%d opened", opened)
+}
+
+// TestTruncated cuts a core at many lengths: what is there reads as before, what
+// is not says that the file is truncated.
+func TestTruncated(t *testing.T) {
+	s := fixtures.Build(t, "c/small")
+	data, err := os.ReadFile(s.Core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := openCore(t, s.Core, Options{Program: s.Exe})
+	for i := range 40 {
+		size := len(data) * i / 40
+		tg, err := OpenAt("core", bytes.NewReader(data[:size]), int64(size), Options{Program: s.Exe})
+		if err != nil {
+			if size >= ehdrSize {
+				t.Errorf("cut at %d: %v", size, err)
+			}
+			continue
+		}
+		defer tg.Close()
+		if w := strings.Join(tg.Warnings(), "\n"); !strings.Contains(w, "truncated") && !strings.Contains(w, "damaged") {
+			t.Errorf("cut at %d: warnings %q", size, w)
+		}
+		cut := 0
+		for _, m := range whole.Mappings() {
+			var want, got [8]byte
+			if mem.ReadFull(whole.Virtual(), want[:], m.Base) != nil {
+				continue
+			}
+			err := mem.ReadFull(tg.Virtual(), got[:], m.Base)
+			switch {
+			case err == nil && got != want:
+				t.Errorf("cut at %d: %v reads %x, not %x", size, m.Base, got, want)
+			case errors.Is(err, mem.ErrTruncated), errors.Is(err, mem.ErrNotDumped), errors.Is(err, mem.ErrUnmapped) && size < 4096:
+				cut++
+			case err != nil:
+				t.Errorf("cut at %d: %v: %v", size, m.Base, err)
+			}
+		}
+		if cut == 0 {
+			t.Errorf("cut at %d: nothing is missing", size)
+		}
+	}
+}
+
+// TestFilesGone opens a core without the files it was of: the program's symbols
+// come from the dynamic section in memory, or there are none; stacks are walked
+// all the same.
+func TestFilesGone(t *testing.T) {
+	s := fixtures.Build(t, "c/full") // every page is in the core
+	files := system.NewFiles(t.TempDir())
+	data, err := os.ReadFile(s.Core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The files are there under their names, so change the names.
+	data = bytes.ReplaceAll(data, []byte("/x86_64-linux-gnu/"), []byte("/x86_64-linux-gone"[:17]+"/"))
+	data = bytes.ReplaceAll(data, []byte(filepath.Dir(s.Exe)), []byte("/gone"+strings.Repeat("x", len(filepath.Dir(s.Exe))-5)))
+	files.Finder.DebugDirs = []string{t.TempDir()}
+	tg, err := OpenAt("core", bytes.NewReader(data), int64(len(data)), Options{Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tg.Close()
+	main := tg.Namespace().Main()
+	if main == nil || main.File != "" {
+		t.Fatalf("program %+v", main)
+	}
+	if m := tg.Info(main).Missing(); len(m) != 1 || m[0].BuildID != main.BuildID || main.BuildID == "" {
+		t.Errorf("missing: %v", m)
+	}
+	m, err := tg.Namespace().LookupName("libc.so.6", "read")
+	if err != nil {
+		for _, o := range tg.Namespace().Objects() {
+			t.Logf("%s %s file %q", o.Name, o.Path, o.File)
+		}
+		t.Fatalf("read: %v", err)
+	}
+	with := openCore(t, s.Core, Options{Program: s.Exe})
+	if w, err := with.Namespace().LookupName("libc.so.6", "read"); err != nil || w.Value != m.Value {
+		t.Errorf("read is %#x from memory, %#x from the file", m.Value, w.Value)
+	}
+	for _, th := range tg.Threads() {
+		got, want := backtrace(t, tg, th.ID), backtrace(t, with, th.ID)
+		if got != want {
+			t.Errorf("thread %d: frames %s, with files %s", th.ID, got, want)
+		}
+	}
+}
+
+func backtrace(t *testing.T, tg *Target, id uint64) string {
+	t.Helper()
+	r, err := tg.Registers(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := ""
+	for f, err := range tg.Frames(context.Background(), r) {
+		if err != nil {
+			s += err.Error()
+		}
+		s += fmt.Sprintf(" %x", f.PC)
+	}
+	return s
+}
+
+// TestMismatch gives another program than the core's: it is said, and its bytes
+// are not taken for the process's memory.
+func TestMismatch(t *testing.T) {
+	s := fixtures.Build(t, "c/small")
+	other := fixtures.BuildProgram(t, "c/O2")
+	tg := openCore(t, s.Core, Options{Program: other.Exe})
+	if w := strings.Join(tg.Warnings(), "\n"); !strings.Contains(w, "build-id") || !strings.Contains(w, other.Exe) {
+		t.Errorf("warnings: %q", w)
+	}
+	entry, _ := tg.Aux(atEntry)
+	var b [16]byte
+	if err := mem.ReadFull(tg.Virtual(), b[:], mem.Addr(entry)); !errors.Is(err, mem.ErrNotDumped) {
+		t.Errorf("text of another program was read: %x, %v", b, err)
+	}
+	if tg.Program() != other.Exe {
+		t.Errorf("program %q", tg.Program())
+	}
+}
+
+// TestSysroot finds the program on a sysroot only.
+func TestSysroot(t *testing.T) {
+	s := fixtures.Build(t, "c/small")
+	root := t.TempDir()
+	at := filepath.Join(root, s.Exe)
+	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(s.Exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at, b, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tg := openCore(t, s.Core, Options{Files: system.NewFiles(root)})
+	if tg.Program() != at {
+		t.Errorf("program %q, want %q", tg.Program(), at)
+	}
+}
+
+func TestOtherArchitectures(t *testing.T) {
+	head := func(class elf.Class, order binary.ByteOrder, m elf.Machine, abi elf.OSABI) []byte {
+		b := make([]byte, ehdrSize)
+		copy(b, elf.ELFMAG)
+		b[4], b[5], b[6], b[7] = byte(class), 1, 1, byte(abi)
+		if order == binary.BigEndian {
+			b[5] = 2
+		}
+		order.PutUint16(b[16:], uint16(elf.ET_CORE))
+		order.PutUint16(b[18:], uint16(m))
+		return b
+	}
+	for _, tt := range []struct {
+		b    []byte
+		want string
+	}{
+		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_AARCH64, 0), "arm64"},
+		{head(elf.ELFCLASS32, binary.LittleEndian, elf.EM_386, 0), "i386"},
+		{head(elf.ELFCLASS64, binary.BigEndian, elf.EM_S390, 0), "s390"},
+		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_RISCV, 0), "riscv"},
+		{head(elf.ELFCLASS32, binary.LittleEndian, elf.EM_X86_64, 0), "x32"},
+		{head(elf.ELFCLASS64, binary.LittleEndian, 0x7777, 0), "30583"},
+		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_X86_64, elf.ELFOSABI_SOLARIS), "illumos"},
+		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_X86_64, elf.ELFOSABI_FREEBSD), "FREEBSD"},
+	} {
+		_, err := OpenAt("core", bytes.NewReader(tt.b), int64(len(tt.b)), Options{})
+		if !errors.Is(err, ErrArch) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v; want %q", err, tt.want)
+		}
+	}
+	if _, err := OpenAt("x", strings.NewReader("hello"), 5, Options{}); !errors.Is(err, ErrNotCore) {
+		t.Errorf("text file: %v", err)
+	}
+}
+
+func FuzzNotes(f *testing.F) {
+	f.Add([]byte("\x05\x00\x00\x00\x10\x00\x00\x00\x06\x00\x00\x00CORE\x00\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x10\x20\x00\x00\x00\x00\x00\x00"))
+	f.Add([]byte("\x05\x00\x00\x00\x30\x00\x00\x00ELIFCORE\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00/bin/x\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var n notes
+		n.parse(b)
+		for _, m := range n.files {
+			if m.End <= m.Start {
+				t.Errorf("%+v", m)
+			}
+		}
+		for _, th := range n.threads {
+			th.registers()
+			if th.Siginfo != nil {
+				th.Siginfo.Addr()
+				th.Siginfo.Sender()
+			}
+		}
+	})
+}
+
+// FuzzOpen changes headers and notes of a small core that the test makes.
+func FuzzOpen(f *testing.F) {
+	f.Add(tinyCore())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		tg, err := OpenAt("core", bytes.NewReader(b), int64(len(b)), Options{Files: noFiles()})
+		if err != nil {
+			return
+		}
+		defer tg.Close()
+		exercise(t, tg)
+		last := mem.Addr(0)
+		for _, m := range tg.Virtual().(*mem.Segments).All() {
+			if m.Base < last {
+				t.Fatalf("segments overlap at %v", m.Base)
+			}
+			last = m.Base + mem.Addr(m.Size-1)
+		}
+	})
+}
+
+// noFiles finds nothing on the host.
+func noFiles() *system.Files { return system.NewFiles("/nonexistent", "/nonexistent") }
+
+// tinyCore is a core with a thread, an auxiliary vector, a mapped file and two
+// segments, in 4 KB.
+func tinyCore() []byte {
+	var ns bytes.Buffer
+	note := func(typ uint32, desc []byte) {
+		binary.Write(&ns, le, []uint32{5, uint32(len(desc)), typ})
+		ns.WriteString("CORE\x00\x00\x00\x00")
+		ns.Write(desc)
+		ns.Write(make([]byte, -len(desc)&3))
+	}
+	pr := make([]byte, 336)
+	le.PutUint16(pr[prCursig:], 11)
+	le.PutUint32(pr[prPid:], 4242)
+	le.PutUint64(pr[prReg+8*regSP:], 0x7fff00000800)
+	le.PutUint64(pr[prReg+8*16:], 0x401000)
+	note(ntPrstatus, pr)
+	ps := make([]byte, 136)
+	copy(ps[40:], "tiny")
+	copy(ps[56:], "tiny one two")
+	note(ntPrpsinfo, ps)
+	note(ntSiginfo, append([]byte{11, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x34, 0x12}, make([]byte, 110)...))
+	aux := func(kv ...uint64) (b []byte) {
+		for _, v := range append(kv, 0, 0) {
+			b = le.AppendUint64(b, v)
+		}
+		return b
+	}(3, 0x400040, 5, 2, 9, 0x401000, 31, 0x7fff00000f00)
+	note(ntAuxv, aux)
+	fl := []byte{}
+	for _, v := range []uint64{1, 4096, 0x400000, 0x402000, 0} {
+		fl = le.AppendUint64(fl, v)
+	}
+	note(ntFile, append(fl, "/bin/tiny\x00"...))
+
+	b := make([]byte, ehdrSize)
+	copy(b, "\x7fELF\x02\x01\x01")
+	le.PutUint16(b[16:], uint16(elf.ET_CORE))
+	le.PutUint16(b[18:], uint16(elf.EM_X86_64))
+	le.PutUint64(b[32:], ehdrSize)
+	le.PutUint16(b[54:], phdrSize)
+	le.PutUint16(b[56:], 3)
+	ph := func(typ elf.ProgType, flags elf.ProgFlag, off, vaddr, filesz, memsz uint64) {
+		b = le.AppendUint32(b, uint32(typ))
+		b = le.AppendUint32(b, uint32(flags))
+		for _, v := range []uint64{off, vaddr, 0, filesz, memsz, 1} {
+			b = le.AppendUint64(b, v)
+		}
+	}
+	data := uint64(ehdrSize + 3*phdrSize + ns.Len())
+	ph(elf.PT_NOTE, 0, ehdrSize+3*phdrSize, 0, uint64(ns.Len()), 0)
+	ph(elf.PT_LOAD, elf.PF_R|elf.PF_X, data, 0x400000, 512, 0x2000)
+	ph(elf.PT_LOAD, elf.PF_R|elf.PF_W, data+512, 0x7fff00000000, 0x1000, 0x1000)
+	b = append(b, ns.Bytes()...)
+	head := make([]byte, 512) // the program's ELF header in memory
+	copy(head, "\x7fELF\x02\x01\x01")
+	le.PutUint16(head[16:], uint16(elf.ET_EXEC))
+	le.PutUint64(head[24:], 0x401000)
+	le.PutUint64(head[32:], 0x40)
+	le.PutUint16(head[54:], phdrSize)
+	le.PutUint16(head[56:], 2)
+	le.PutUint32(head[0x40:], uint32(elf.PT_LOAD))
+	le.PutUint32(head[0x44:], 5)
+	le.PutUint64(head[0x50:], 0x400000)
+	le.PutUint64(head[0x60:], 0x2000)
+	le.PutUint64(head[0x68:], 0x2000)
+	le.PutUint32(head[0x78:], uint32(elf.PT_DYNAMIC))
+	le.PutUint64(head[0x88:], 0x400100)
+	le.PutUint64(head[0xa0:], 0x40)
+	le.PutUint64(head[0x100:], uint64(elf.DT_DEBUG))
+	le.PutUint64(head[0x108:], 0x7fff00000100)
+	stack := make([]byte, 0x1000)
+	le.PutUint64(stack[0x108:], 0x7fff00000200) // r_map: a list that runs into itself
+	le.PutUint64(stack[0x218:], 0x7fff00000200)
+	// argc, argv, environment, auxiliary vector.
+	at := 0x900
+	for _, v := range []uint64{2, 0x7fff00000f20, 0x7fff00000f30, 0, 0x7fff00000f40, 0} {
+		le.PutUint64(stack[at:], v)
+		at += 8
+	}
+	copy(stack[at:], aux)
+	copy(stack[0xf00:], "/bin/tiny")
+	copy(stack[0xf20:], "tiny")
+	copy(stack[0xf30:], "one")
+	copy(stack[0xf40:], "A=B")
+	return append(append(b, head...), stack...)
+}
+
+func TestTinyCore(t *testing.T) {
+	b := tinyCore()
+	tg, err := OpenAt("core", bytes.NewReader(b), int64(len(b)), Options{Files: noFiles()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tg.Close()
+	if w := strings.Join(tg.Warnings(), "|"); !strings.Contains(w, "list does not end") {
+		t.Errorf("warnings %q", w)
+	}
+	var buf bytes.Buffer
+	p := out.New(&buf, &out.Env{})
+	tg.Status(p)
+	p.Flush()
+	want := "debugging core file of tiny (64-bit) from unknown machine\nfile: /bin/tiny\ninitial argv: tiny one two\n" +
+		"threading model: native threads\nstatus: process terminated by SIGSEGV (Segmentation Fault), addr=0x1234\n"
+	if buf.String() != want {
+		t.Errorf("status:\n%s", buf.String())
+	}
+	args, err := tg.Args()
+	env, err2 := tg.Env()
+	if err != nil || err2 != nil || strings.Join(args, " ") != "tiny one" || strings.Join(env, " ") != "A=B" {
+		t.Errorf("args %q %v, environment %q %v", args, err, env, err2)
+	}
+	var x [4]byte
+	for a, reason := range map[mem.Addr]error{0x400000: nil, 0x400200: mem.ErrNotDumped, 0x402000: mem.ErrUnmapped} {
+		if err := mem.ReadFull(tg.Virtual(), x[:], a); !errors.Is(err, reason) {
+			t.Errorf("read at %v: %v, want %v", a, err, reason)
+		}
+	}
+}
