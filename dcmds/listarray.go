@@ -43,10 +43,10 @@ func runList(c *core.Ctx) error {
 		}
 		c.State = plan
 	}
-	nodes, err := followList(c, plan)
+	nodes, fault := followList(c, plan)
 	if c.PipeOut && plan.v == nil {
 		c.EmitList(nodes, plan.node)
-		return err
+		return fault()
 	}
 	for _, a := range nodes {
 		if plan.v != nil {
@@ -59,7 +59,7 @@ func runList(c *core.Ctx) error {
 			c.Record(func() { c.Printf("%lr\n", a) }, namedField("addr", out.Hex(a)))
 		}
 	}
-	return err
+	return fault()
 }
 
 func planList(c *core.Ctx) (*listPlan, error) {
@@ -144,13 +144,13 @@ func memberByPath(w *value.World, t *ctype.Type, path string) (ctype.Member, err
 
 // followList collects the list's addresses from the first to the one whose link
 // is NULL or leads back to the first. A link that leads into the list's middle is
-// found by Brent's method: a mark is left at every power of two. What was
-// collected is given even with an error.
-func followList(c *core.Ctx, p *listPlan) ([]uint64, error) {
+// found by Brent's method: a mark is left at every power of two. fault says, after
+// what was collected has been passed on, why there is no more.
+func followList(c *core.Ctx, p *listPlan) (nodes []uint64, fault func() error) {
 	w := c.World()
 	width := c.Arch().PtrSize
 	read := value.NewAccess(w, &ctype.Path{Type: ctype.Derive(nil, ctype.Pointer, 0)})
-	nodes := make([]uint64, 0, 16)
+	nodes = make([]uint64, 0, 16)
 	first := c.Addr
 	mark, next := first, 1
 	for a := first; ; {
@@ -159,19 +159,21 @@ func followList(c *core.Ctx, p *listPlan) ([]uint64, error) {
 		}
 		nodes = append(nodes, a)
 		if len(nodes)%4096 == 0 && c.Err() != nil {
-			return nodes, c.Err()
+			return nodes, c.Err
 		}
 		link, err := read.Pointer(w.Space, a+p.off, width)
 		if err != nil {
-			return nodes, c.Warn(err, "failed to read next pointer from object %p", a)
+			return nodes, func() error { return c.Warn(err, "failed to read next pointer from object %p", a) }
 		}
 		if link == 0 || link == first {
-			return nodes, nil
+			return nodes, func() error { return nil }
 		}
 		if link == mark {
 			nodes, at := oneRound(nodes, link)
-			c.Warnf("list leads back to %p without reaching its end", at)
-			return nodes, core.ErrFailed
+			return nodes, func() error {
+				c.Warnf("list leads back to %p without reaching its end", at)
+				return core.ErrFailed
+			}
 		}
 		if len(nodes) == next {
 			mark, next = link, next*2

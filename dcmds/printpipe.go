@@ -37,10 +37,11 @@ func (p *printPlan) pipeAll(c *core.Ctx) error {
 	return last
 }
 
-// pipeMember passes on one member of each element.
+// pipeMember passes on one member of each element. The list is the input's, which
+// nobody reads again: an element is read before its place is written.
 func (p *printPlan) pipeMember(c *core.Ctx, in []uint64) (last error) {
 	it := &p.items[0]
-	list := make([]uint64, 0, len(in))
+	list := in[:0]
 	load, t := p.piped(it.acc)
 	for i, a := range in {
 		if i%4096 == 0 && c.Err() != nil {

@@ -37,6 +37,9 @@ func (c *Composite) Lookup(name string) (*Type, error) {
 		}
 		t, err := s.Lookup(name)
 		if err != nil {
+			if reason == ErrNoType && errors.Is(err, ErrSyntax) {
+				reason = ErrSyntax
+			}
 			continue
 		}
 		if t.Kind() != Forward {

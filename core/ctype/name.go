@@ -25,7 +25,8 @@ const maxSuffixes = 32
 
 // ParseName takes a type name apart. It knows C names, C++ names with template
 // arguments ("ns::map<int, char *> *") and Go and Rust ones ("[]uint8",
-// "alloc::vec::Vec<T, A>"). ErrSyntax if it is none.
+// "alloc::vec::Vec<T, A>"). Without a name in it the error is ErrSyntax, with
+// something else behind the name ErrNoType.
 func ParseName(s string) (Name, error) {
 	var n Name
 	s = strings.TrimSpace(s)
@@ -35,7 +36,10 @@ func ParseName(s string) (Name, error) {
 	if n.Base == "" {
 		return n, ErrSyntax
 	}
-	return n, n.suffixes(rest)
+	if err := n.suffixes(rest); err != nil {
+		return n, ErrNoType // to MDB it is a name that nobody has
+	}
+	return n, nil
 }
 
 // suffixStart is where the derivations begin: behind the last character that
@@ -76,16 +80,13 @@ func goBracket(before, after string) bool {
 
 // words reads the words of the base name: a tag keyword, qualifiers, the rest.
 func (n *Name) words(s string) string {
-	if !strings.ContainsAny(s, " \t\n") {
-		return s // the usual case
-	}
 	var keep []string
 	for i, w := range splitWords(s) {
 		switch w {
 		case "const", "volatile", "restrict", "_Atomic", "static", "register", "auto":
 			continue
 		case "struct", "union", "enum", "class":
-			if i == 0 || len(keep) == 0 {
+			if len(keep) == 0 && n.Tag == Unknown && (i > 0 || len(s) > len(w)) {
 				n.Tag = map[string]Kind{"struct": Struct, "union": Union, "enum": Enum, "class": Struct}[w]
 				n.Class = w == "class"
 				continue

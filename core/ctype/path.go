@@ -191,6 +191,9 @@ func (c *pathCompiler) member() {
 	name := c.rest[:n]
 	c.rest = c.rest[n:]
 	m, err := c.r.FindMember(name)
+	if err == nil && name == "" { // not the first anonymous member
+		err = ErrNoMember
+	}
 	if err != nil {
 		c.p.Err = &NoMemberError{name, c.t.String(), err}
 		return

@@ -152,8 +152,12 @@ func (v Value) list(o *Options, base *ctype.Type, depth int) any {
 		}
 	}
 	list := out.List{}
-	if elem.Size() == 0 {
+	if elem.Size() == 0 || n == 0 {
 		return list
+	}
+	var first [1]byte
+	if err := mem.ReadFull(v.space(), first[:], v.Addr); err != nil {
+		return err // one reason for all of it
 	}
 	for i := range n {
 		e, err := v.Index(i)
