@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"io"
 	"math"
 
 	"github.com/xmdb/xmdb/core"
@@ -183,8 +184,8 @@ func (in *Interp) parseExpr(text string) *lang.Statement {
 	stmt, err := p.Next()
 	if err != nil || stmt.Addr == nil || stmt.Count != nil || stmt.Shell != nil || len(stmt.Commands) > 0 {
 		stmt = nil
-	} else if _, err = p.Next(); err == nil {
-		stmt = nil // more statements follow
+	} else if _, err = p.Next(); err != io.EOF {
+		stmt = nil // more follows
 	}
 	if len(in.exprs) >= maxExprs {
 		clear(in.exprs)

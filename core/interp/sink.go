@@ -23,10 +23,10 @@ type sink struct {
 	cancel func() // ends the stage
 	pipe   *core.Pipe
 	outer  *out.Printer // where the session writes to while the text is evaluated
-	dot    uint64 // of the frame in which the text is evaluated
-	text   []byte // not parsed yet
-	lines  int    // parsed
-	err    error  // the text is no list of addresses; reported
+	dot    uint64       // of the frame in which the text is evaluated
+	text   []byte       // not parsed yet
+	lines  int          // parsed
+	err    error        // the text is no list of addresses; reported
 }
 
 // newSink makes the sink of a stage. Walk variables in use on its input go on
