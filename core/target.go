@@ -10,6 +10,7 @@ import (
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
+	"github.com/xmdb/xmdb/core/sym/elffile"
 	"github.com/xmdb/xmdb/core/unwind"
 )
 
@@ -95,6 +96,23 @@ type Thread struct {
 type Blob struct {
 	Name, Descr string
 	Data        []byte
+	// Size is what MDB gives as the size, bytes, where the data is not to be had:
+	// that of the structure. It counts only if Data is nil.
+	Size int
+}
+
+// Len is the size of the blob, bytes.
+func (b *Blob) Len() int {
+	if b.Data == nil {
+		return b.Size
+	}
+	return len(b.Data)
+}
+
+// FileReporter tells which files were wanted for a load object and are not in
+// use: not found, or not the ones that were mapped.
+type FileReporter interface {
+	MissingFiles(*sym.Object) []elffile.Missing
 }
 
 // State is the state of a target, with MDB's numbers.

@@ -117,14 +117,29 @@ func runObjects(c *core.Ctx) error {
 	if err != nil {
 		return c.Warn(err, "failed to iterate over objects")
 	}
+	files, _ := core.As[core.FileReporter](c.Session.Context())
 	for _, o := range objs {
+		if o.Size == 0 {
+			continue // an object file is not mapped
+		}
 		if c.Opt('v') {
 			c.Printf("%-28s %s\n", o.Name, version(o))
+			printMissing(c, files, o)
 			continue
 		}
 		printMap(c, o.Base, o.Size, objectPath(o))
 	}
 	return nil
+}
+
+// printMissing lists the files that are wanting for an object.
+func printMissing(c *core.Ctx, files core.FileReporter, o *sym.Object) {
+	if files == nil {
+		return
+	}
+	for _, m := range files.MissingFiles(o) {
+		c.Printf("%-28s %s\n", "", m.Error())
+	}
 }
 
 func objects(c *core.Ctx) ([]*sym.Object, error) {

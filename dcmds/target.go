@@ -33,7 +33,7 @@ func runXdata(c *core.Ctx) error {
 	}
 	if t, ok := core.As[core.Xdata](c.Session.Context()); ok {
 		for _, b := range t.Xdata() {
-			c.Printf("%-24s - %s (%lu bytes)\n", b.Name, b.Descr, uint64(len(b.Data)))
+			c.Printf("%-24s - %s (%lu bytes)\n", b.Name, b.Descr, uint64(b.Len()))
 		}
 	}
 	return nil

@@ -18,12 +18,12 @@ type Image struct {
 	types TypesFunc
 }
 
-// NewImage makes a system of one file. maps are where its bytes are addressed:
+// NewImage makes a system of one file, called name in full. maps are where its bytes are addressed:
 // MDB takes the first of them for the program's text. files may be nil.
-func NewImage(set *elffile.Set, maps []mem.Mapping, files *Files) *Image {
+func NewImage(set *elffile.Set, name string, maps []mem.Mapping, files *Files) *Image {
 	f := set.File
 	o := &sym.Object{
-		Name: path.Base(strings.ReplaceAll(f.Path, "\\", "/")), Path: f.Path, File: f.Path,
+		Name: path.Base(strings.ReplaceAll(f.Path, "\\", "/")), Path: name, File: f.Path,
 		FileID: f.BuildID(), Main: true, Ranges: []sym.Range{},
 	}
 	o.BuildID = o.FileID

@@ -69,6 +69,14 @@ func (p *Process) Namespace() *sym.Namespace { return p.ns }
 // process.
 func (p *Process) Info(o *sym.Object) *Info { return p.infos[o] }
 
+// MissingFiles implements core.FileReporter.
+func (p *Process) MissingFiles(o *sym.Object) []elffile.Missing {
+	if in := p.infos[o]; in != nil {
+		return in.Missing()
+	}
+	return nil
+}
+
 // TypeScope implements core.Types.
 func (p *Process) TypeScope(o *sym.Object) ctype.Scope {
 	in := p.infos[o]
@@ -140,10 +148,11 @@ func findMapping(maps []mem.Mapping, a uint64) *mem.Mapping {
 // what the target calls it.
 func (p *Process) add(im *memImage, name string, main bool) *sym.Object {
 	file := &Found{}
+	o := &sym.Object{Path: name, Name: path.Base(strings.TrimSuffix(name, deletedSuffix)), Bias: im.bias, Main: main}
 	if at, ok := p.src.Aux(atSysinfoEhdr); !ok || at != im.base { // the vDSO has no file
 		file = p.src.Files().Get(name, im.buildID)
+		o.BuildID = im.buildID
 	}
-	o := &sym.Object{Path: name, Name: path.Base(strings.TrimSuffix(name, deletedSuffix)), Bias: im.bias, BuildID: im.buildID, Main: main}
 	in := &Info{Object: o, Found: file, image: im, space: p.space, files: p.src.Files()}
 	if file.Set != nil {
 		o.File, o.FileID = file.Set.File.Path, file.BuildID

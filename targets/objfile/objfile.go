@@ -60,7 +60,7 @@ func Open(path string, files *system.Files, writable bool) (*Target, error) {
 	}
 	t.set = elffile.NewSet(e, finder)
 	t.segments()
-	t.Image = system.NewImage(t.set, t.maps, files)
+	t.Image = system.NewImage(t.set, t.fullName(), t.maps, files)
 	return t, nil
 }
 
@@ -101,10 +101,7 @@ func asSegments(f *elffile.File) []elf.ProgHeader {
 func (t *Target) segments() {
 	cache := mem.NewSpaceCache(backing{t}, mem.DefaultCache)
 	var segs []mem.Segment
-	name, err := filepath.Abs(t.path)
-	if err != nil {
-		name = t.path
-	}
+	name := t.fullName()
 	// In the order of the headers: MDB takes the first for the program's text.
 	for _, p := range t.file.Progs {
 		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
@@ -311,11 +308,54 @@ func (t *Target) Status(p *out.Printer) {
 	if t.file.Class == elf.ELFCLASS32 {
 		bits = 32
 	}
-	name, err := filepath.Abs(t.path)
-	if err != nil {
-		name = t.path
+	fmt.Fprintf(p, "debugging %s file (%d-bit)\nfile: %s\nstatus: idle\n", kind, bits, t.fullName())
+}
+
+// fullName is the path as libproc keeps it: the working directory and the name
+// given, joined and not cleaned.
+func (t *Target) fullName() string {
+	if filepath.IsAbs(t.path) {
+		return t.path
 	}
-	fmt.Fprintf(p, "debugging %s file (%d-bit)\nfile: %s\nstatus: idle\n", kind, bits, name)
+	dir, err := os.Getwd()
+	if err != nil {
+		return t.path
+	}
+	return dir + "/" + t.path
+}
+
+// Sizes of illumos's structures, bytes: MDB lists them though there is no process
+// to fill them.
+const (
+	pshandleSize = 8
+	psinfoSize   = 416
+	pstatusSize  = 1680
+	utsnameSize  = 1285
+)
+
+// Xdata implements core.Xdata: MDB's list for an idle process. Only the ELF
+// header has data.
+func (t *Target) Xdata() []core.Blob {
+	return []core.Blob{
+		{Name: "auxv", Descr: "procfs auxv_t array"},
+		{Name: "cred", Descr: "procfs prcred_t structure"},
+		{Name: "ehdr", Descr: "executable file GElf_Ehdr structure", Data: t.header()},
+		{Name: "lwpstatus", Descr: "procfs lwpstatus_t array"},
+		{Name: "pshandle", Descr: "libproc proc service API handle", Size: pshandleSize},
+		{Name: "psinfo", Descr: "procfs psinfo_t structure", Size: psinfoSize},
+		{Name: "pstatus", Descr: "procfs pstatus_t structure", Size: pstatusSize},
+		{Name: "utsname", Descr: "utsname structure", Size: utsnameSize},
+	}
+}
+
+// header is the ELF header as Elf64_Ehdr.
+func (t *Target) header() []byte {
+	b := make([]byte, 64)
+	if t.file.Class != elf.ELFCLASS64 {
+		b = b[:52] // as it is in the file: Elf32_Ehdr
+	}
+	n, _ := t.f.ReadAt(b, 0)
+	return b[:n]
 }
 
 // State implements core.Stater.
