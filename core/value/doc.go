@@ -26,7 +26,8 @@
 //
 // What C does not have is shown in the same style: base classes as members
 // "<Base>", references as pointers, of a Rust enum the active alternative, 128-bit
-// integers in hex. An empty structure closes its brace (MDB's does not).
+// integers in hex. An empty structure is "{}", where MDB leaves a brace open; a
+// base class without data is left out.
 //
 // JSON gives the same value as nested objects; a member that cannot be read is
 // null, with the reason beside it.

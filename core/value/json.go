@@ -25,6 +25,9 @@ func (v Value) json(o *Options, depth int) any {
 		if uint64(depth) >= o.Depth {
 			return nil
 		}
+		if _, text, ok := v.countedText(); ok {
+			return text
+		}
 		return v.object(o, base, depth)
 	case ctype.Array:
 		if uint64(depth) >= o.Depth {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/mem"
@@ -108,54 +109,65 @@ func (w *walk) visit(it item, off uint64, depth int) error {
 	if !base.Kind().IsStruct() || uint64(depth) >= w.depthMax || depth >= w.skip {
 		return nil
 	}
-	shown := false
 	for _, m := range base.Members() {
 		sub := item{m.Name, m.Type, m.Bits}
 		if m.Base {
+			if empty(w.w.Resolve(m.Type), 0) {
+				continue // a base class without data
+			}
 			sub.name = "<" + m.Type.Name() + ">"
 		}
 		if err := w.visit(sub, off+m.Off, depth+1); err != nil {
 			return err
 		}
-		shown = true
 	}
 	if v := base.Body().Variants; v != nil {
-		more, err := w.variant(v, off, depth)
-		if err != nil {
-			return err
-		}
-		shown = shown || more
-	}
-	if !shown {
-		w.depth = depth + 1 // so that the brace is closed
+		return w.variant(v, off, depth)
 	}
 	return nil
 }
 
+// empty tells a structure that has nothing to show.
+func empty(t *ctype.Type, depth int) bool {
+	b := t.Body()
+	if !t.Kind().IsStruct() || b.Variants != nil || depth > maxDepth {
+		return false
+	}
+	for i := range b.Members {
+		if m := &b.Members[i]; !m.Base || !empty(m.Type.Resolve(), depth+1) {
+			return false
+		}
+	}
+	return true
+}
+
 // variant prints the alternative of a tagged union that its tag selects; without
 // values all of them.
-func (w *walk) variant(v *ctype.Variants, off uint64, depth int) (shown bool, err error) {
+func (w *walk) variant(v *ctype.Variants, off uint64, depth int) error {
 	if w.pr.O.Layout {
 		for i := range v.Alts {
 			m := &v.Alts[i].Member
 			if err := w.visit(item{m.Name, m.Type, m.Bits}, off+m.Off, depth+1); err != nil {
-				return true, err
+				return err
 			}
 		}
-		return len(v.Alts) > 0, nil
+		return nil
 	}
 	tag := uint64(0)
 	if t := v.Tag; t != nil {
-		tv := Value{W: w.w, Space: w.sp, Type: t.Type, Bits: t.Bits, Addr: mem.Addr(w.base + (off+t.Off)/8), Off: uint32((off + t.Off) % 8)}
+		at := off + t.Off
+		tv := Value{W: w.w, Space: w.sp, Type: t.Type, Bits: t.Bits, Addr: mem.Addr(w.base + at/8), Off: uint32(at % 8)}
+		var err error
 		if tag, err = tv.Uint(); err != nil {
-			return false, w.unreadable(err, "failed to read discriminant at %llx", uint64(tv.Addr))
+			return w.unreadable(err, "failed to read discriminant at %llx", uint64(tv.Addr))
 		}
 	}
 	alt, ok := v.Active(tag)
-	if !ok {
-		return false, nil
+	if !ok { // no alternative has this value
+		return w.visit(item{"<variant>", v.Tag.Type, v.Tag.Bits}, off+v.Tag.Off, depth+1)
 	}
-	return true, w.visit(item{alt.Member.Name, alt.Member.Type, alt.Member.Bits}, off+alt.Member.Off, depth+1)
+	m := &alt.Member
+	return w.visit(item{m.Name, m.Type, m.Bits}, off+m.Off, depth+1)
 }
 
 // unreadable discards the line under way and says why.
@@ -224,7 +236,7 @@ func (w *walk) head(it item, base *ctype.Type, off uint64, depth int) {
 	if w.showType {
 		t := w.typeName(it, base)
 		w.text(t)
-		if t == "" || t[len(t)-1] != '*' || depth == 0 && (!w.showName || !w.label.Set) {
+		if !strings.HasSuffix(t, "*") && !strings.HasSuffix(t, "&") || depth == 0 && (!w.showName || !w.label.Set) {
 			w.text(" ")
 		}
 	}

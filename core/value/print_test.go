@@ -278,9 +278,20 @@ func TestNotC(t *testing.T) {
 		t.Error(d)
 	}
 	p.w.Space = Bytes{0, 0, 0, 0}
-	want = "{\n    None = {\n    }\n}\n"
+	want = "{\n    None = {}\n}\n"
 	if d := cmp.Diff(want, p.print(p.w.At(option, 0), DefaultOptions(), Label{})); d != "" {
 		t.Error(d)
+	}
+	u64, _ := p.ctf.Lookup("unsigned long")
+	str := ctype.New(nil, 0, ctype.Struct, "string", &ctype.Body{Size: 16, Members: []ctype.Member{
+		{Name: "str", Type: ctype.Derive(u8, ctype.Pointer, 0)}, {Name: "len", Type: u64, Off: 64}}})
+	p.w.Space = append(Bytes{16, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0}, "grün, text"...)
+	if got := p.print(p.w.At(ctype.Derive(str, ctype.Array, 1), 0), DefaultOptions(), Label{}); got != "[\n    0x10 \"grün,\"\n]\n" {
+		t.Errorf("a Go string: %q", got)
+	}
+	p.w.Space = append(Bytes{16, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0}, 0xff, 1)
+	if got := p.print(p.w.At(str, 0), DefaultOptions(), Label{}); got != "{\n    str = 0x10\n    len = 0x2\n}\n" {
+		t.Errorf("a Go string of no text: %q", got)
 	}
 	loop := &ctype.Body{Size: 4}
 	s := ctype.New(nil, 0, ctype.Struct, "loop", loop)

@@ -17,7 +17,7 @@ const (
 func (w *walk) value(it item, base *ctype.Type, off uint64) error {
 	switch base.Kind() {
 	case ctype.Struct, ctype.Union:
-		return w.open(it, off)
+		return w.open(it, base, off)
 	case ctype.Forward:
 		if !w.pr.O.Layout {
 			w.text("; ")
@@ -46,13 +46,19 @@ func (w *walk) value(it item, base *ctype.Type, off uint64) error {
 
 // open prints the brace of a structure, or the whole of one that has a notation
 // of its own.
-func (w *walk) open(it item, off uint64) error {
+func (w *walk) open(it item, base *ctype.Type, off uint64) error {
 	if done, err := w.inetStruct(it, off); done || err != nil {
 		return err
 	}
-	if uint64(w.depth) == w.depthMax {
+	if w.countedString(it, off) {
+		return nil
+	}
+	switch {
+	case empty(base, 0):
+		w.text("{}")
+	case uint64(w.depth) == w.depthMax:
 		w.text("{ ... }")
-	} else {
+	default:
 		w.text("{")
 	}
 	w.delim = "\n"
