@@ -1,9 +1,11 @@
 package dwarf
 
 import (
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -70,4 +72,30 @@ func open(t testing.TB, path string, opts Options) *Data {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// symbolsLike gives the addresses of the symbols whose names begin with prefix.
+func symbolsLike(t testing.TB, path, prefix string) map[string]uint64 {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	syms, err := f.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]uint64{}
+	for _, s := range syms {
+		if strings.HasPrefix(s.Name, prefix) {
+			all[s.Name] = s.Value
+		}
+	}
+	return all
+}
+
+// symbolAddress gives a symbol's value, 0 if there is none.
+func symbolAddress(t testing.TB, path, name string) uint64 {
+	return symbolsLike(t, path, name)[name]
 }

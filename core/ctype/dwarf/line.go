@@ -98,10 +98,23 @@ func (t *LineTable) Find(pc uint64) (LineRow, bool) {
 		rows := t.rows[s.first : s.last+1]
 		j := sort.Search(len(rows), func(j int) bool { return rows[j].Addr > pc })
 		if j > 0 && !rows[j-1].EndSequence {
-			return rows[j-1], true
+			return rows[statement(rows, j-1)], true
 		}
 	}
 	return LineRow{}, false
+}
+
+// statement gives the row that stands for the code at row i: itself or, as gdb
+// has it, one before it at the same address that begins a statement.
+func statement(rows []LineRow, i int) int {
+	j := i
+	for j > 0 && !rows[j].Stmt && rows[j-1].Addr == rows[i].Addr && rows[j-1].Line != 0 {
+		j--
+	}
+	if rows[j].Stmt {
+		return j
+	}
+	return i
 }
 
 // PCs lists the addresses at which statements of a line begin, in a file whose

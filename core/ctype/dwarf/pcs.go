@@ -2,6 +2,7 @@ package dwarf
 
 import (
 	"cmp"
+	stddwarf "debug/dwarf"
 	"errors"
 	"slices"
 	"sort"
@@ -159,57 +160,59 @@ type funcRange struct {
 	off int // of the function's DIE from the unit's header
 }
 
-// functions lists the functions of a unit, by address.
-func (u *unit) functions() ([]funcRange, error) {
-	u.funcsOnce.Do(func() {
-		u.funcsErr = u.addFunctions(u.root, 0)
-		slices.SortFunc(u.funcList, func(a, b funcRange) int { return cmp.Compare(a.Lo, b.Lo) })
-	})
-	if len(u.funcList) == 0 {
-		return nil, u.funcsErr
+// functions lists the functions of a unit by address, those inside others
+// (GNU C's nested functions, the bodies of C++ lambdas) apart: to find them
+// the whole unit has to be read.
+func (u *unit) functions(nested bool) []funcRange {
+	once, list := &u.funcsOnce, &u.funcList
+	if nested {
+		once, list = &u.nestedOnce, &u.nestedList
 	}
-	return u.funcList, nil
+	once.Do(func() {
+		// A malformed unit has the functions before the malformed entry.
+		*list = u.addFunctions(nil, u.root, 0, false, nested)
+		slices.SortFunc(*list, func(a, b funcRange) int { return cmp.Compare(a.Lo, b.Lo) })
+	})
+	return *list
 }
 
-func (u *unit) addFunctions(parent die, depth int) error {
+func (u *unit) addFunctions(list []funcRange, parent die, depth int, inside, nested bool) []funcRange {
 	if depth > maxScopes {
-		return nil
+		return list
 	}
-	var bad error
-	err := u.children(parent, func(e die) bool {
-		if e.isFunction() {
-			rs, err := e.ranges()
-			if err != nil {
-				bad = err
-			}
+	_ = u.children(parent, func(e die) bool {
+		t := e.tag()
+		if e.isFunction() && inside == nested {
+			rs, _ := e.ranges()
 			for _, r := range rs {
-				u.funcList = append(u.funcList, funcRange{r, e.off})
+				list = append(list, funcRange{r, e.off})
 			}
-		} else if e.ab.children && isScope(e.ab.tag) && !u.cLike {
-			if err := u.addFunctions(e, depth+1); err != nil {
-				bad = err
-				return false
-			}
+		}
+		switch {
+		case !e.ab.children:
+		case isScope(t) && (!u.cLike || inside):
+			list = u.addFunctions(list, e, depth+1, inside, nested)
+		case nested && (t == stddwarf.TagSubprogram || t == stddwarf.TagLexDwarfBlock):
+			list = u.addFunctions(list, e, depth+1, true, nested)
 		}
 		return true
 	})
-	return errors.Join(err, bad)
+	return list
 }
 
 // functionAt finds the function of a unit that contains pc.
 func (u *unit) functionAt(pc uint64) (die, bool) {
-	fs, err := u.functions()
-	if err != nil {
-		return die{}, false
-	}
-	i := sort.Search(len(fs), func(i int) bool { return fs[i].Lo > pc })
-	// Functions overlap when one was folded into another; the last one that
-	// begins before pc is usually the one.
-	for n := 0; i > 0 && n < 64; n++ {
-		i--
-		if fs[i].Contains(pc) {
-			e, err := u.dieAt(fs[i].off)
-			return e, err == nil && e.ab != nil
+	for _, nested := range [...]bool{false, true} {
+		fs := u.functions(nested)
+		i := sort.Search(len(fs), func(i int) bool { return fs[i].Lo > pc })
+		// Functions overlap when one was folded into another; the last one
+		// that begins before pc is usually the one.
+		for n := 0; i > 0 && n < 64; n++ {
+			i--
+			if fs[i].Contains(pc) {
+				e, err := u.dieAt(fs[i].off)
+				return e, err == nil && e.ab != nil
+			}
 		}
 	}
 	return die{}, false

@@ -26,7 +26,8 @@ type unit struct {
 	scopeList  []scope
 	funcsOnce  sync.Once
 	funcList   []funcRange
-	funcsErr   error
+	nestedOnce sync.Once
+	nestedList []funcRange
 	linesOnce  sync.Once
 	lines      *LineTable
 	linesErr   error
