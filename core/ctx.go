@@ -18,6 +18,9 @@ type Ctx struct {
 	*Session
 	Dcmd *Dcmd
 	P    *out.Printer // where the text of this stage goes
+	// Rows takes the records of this stage in JSON mode, in which P makes
+	// objects of lines of text; nil in text mode.
+	Rows *out.Stream
 
 	Addr    uint64 // the address given, else dot
 	HasAddr bool   // an address was given explicitly, or came from a pipe
@@ -108,7 +111,7 @@ func (s *Session) Fail(err error) error {
 // nil if unknown. Without a pipe it prints the value on a line.
 func (c *Ctx) Emit(v uint64, t *ctype.Type) {
 	if !c.PipeOut {
-		c.Printf("%#lr\n", v)
+		c.Record(func() { c.Printf("%#lr\n", v) }, out.Field{Name: "value", Value: out.Hex(v)})
 		return
 	}
 	c.P.Flush() // text written before comes before
@@ -215,6 +218,10 @@ func (c *Ctx) Record(render func(), fields ...out.Field) {
 }
 
 func (c *Ctx) writeJSON(fields []out.Field) {
+	if c.Rows != nil {
+		c.Rows.Row(fields)
+		return
+	}
 	c.P.RawLine(append(out.AppendJSON(nil, fields), '\n'))
 }
 

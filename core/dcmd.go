@@ -37,6 +37,10 @@ type Dcmd struct {
 	// MDB's dcmds do.
 	AnyAddr bool
 
+	// NoHint keeps the usage message from pointing to ::help: MDB's dcmd of the
+	// name has no help text.
+	NoHint bool
+
 	// Table declares the columns of a table dcmd, whose Run yields Ctx.Row.
 	Table *Table
 

@@ -15,7 +15,7 @@ func (in *Interp) Call(c *core.Ctx, name string, addr uint64, has bool, args ...
 	st := &stage{cmd: &command{name: name, defs: defs, args: args}}
 	st.where = where{addr: addr, count: 1, has: has}
 	sub := &core.Ctx{
-		Context: c.Context, Session: c.Session, P: c.P,
+		Context: c.Context, Session: c.Session, P: c.P, Rows: c.Rows,
 		Addr: addr, HasAddr: has, Count: 1,
 		Loop: c.Loop, First: c.First, PipeIn: c.PipeIn, PipeOut: c.PipeOut, Type: c.Type,
 		Stage: &core.Stage{RawArgs: args},

@@ -23,6 +23,7 @@ type Interp struct {
 	lastErr error      // how the last command ended
 	exprs   map[exprKey]*lang.Statement
 	vars    builtinVars
+	stream  *out.Stream // of JSON mode
 }
 
 // frame is one input being read.

@@ -367,3 +367,23 @@ func TestFormatsOfMemory(t *testing.T) {
 		}
 	}
 }
+
+// In JSON mode every line of output is an object, records and text in order.
+func TestJSON(t *testing.T) {
+	s, out, _ := session()
+	s.Opts.JSON = true
+	s.Eval.Source(context.Background(), s, strings.NewReader("::half\n2::upto\n::eval \"::echo a\"\n1=X\n2::upto | ::show\n::echo \"{}\" ! cat\n"), "(stdin)")
+	s.Out.Flush()
+	want := `{"text":"no newline"}
+{"value":"0x0"}
+{"value":"0x1"}
+{"text":"a "}
+{"text":"                1               "}
+{"text":"addr=0 has=1 loop=1 first=1 in=1 out=0"}
+{"text":"addr=1 has=1 loop=1 first=0 in=1 out=0"}
+{"text":"{} "}
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

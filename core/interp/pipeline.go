@@ -123,9 +123,21 @@ func (in *Interp) invokeAll(ctx context.Context, st *stage) error {
 		c.P.Discard() // as MDB does when it unwinds
 		return err
 	}
+	if c.Rows != nil {
+		c.Rows.EndLine()
+	}
 	c.P.EndLine()
 	c.P.Flush()
+	in.s.Out.Flush()
 	return err
+}
+
+// rows is the stream of records onto the session's current output.
+func (in *Interp) rows() *out.Stream {
+	if in.stream == nil || in.stream.Out != in.s.Out {
+		in.stream = &out.Stream{Out: in.s.Out, Err: in.s.Stderr, JSON: true}
+	}
+	return in.stream
 }
 
 func (in *Interp) newCtx(ctx context.Context, st *stage) *core.Ctx {
@@ -138,6 +150,9 @@ func (in *Interp) newCtx(ctx context.Context, st *stage) *core.Ctx {
 	if st.sink != nil && st.shell == "" {
 		c.PipeOut = true
 		c.Stage.Out = st.sink.pipe
+	} else if in.s.Opts.JSON {
+		c.Rows = in.rows()
+		c.P = c.Rows.Printer()
 	}
 	return c
 }
@@ -259,7 +274,7 @@ func (in *Interp) usage(d *core.Dcmd) {
 	}
 	e := out.New(s.Stderr, s.OutEnv())
 	e.Printf("Usage: %s%s %s\n", prefix, d.Name, text)
-	if d.Help != "" {
+	if d.Help != "" && !d.NoHint {
 		e.Printf("%s: try '::help %s' for more information\n", s.Prog, d.Name)
 	}
 	e.Flush()
