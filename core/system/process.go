@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"debug/elf"
+	"io"
 	"iter"
 	"path"
 	"strings"
@@ -40,14 +41,15 @@ type Source interface {
 
 // Process is a Linux user process.
 type Process struct {
-	src   Source
-	space mem.Space
-	maps  []mem.Mapping
-	ns    *sym.Namespace
-	infos map[*sym.Object]*Info
-	types TypesFunc
-	uw    *unwind.Unwinder
-	notes []string
+	src    Source
+	space  mem.Space
+	maps   []mem.Mapping
+	ns     *sym.Namespace
+	infos  map[*sym.Object]*Info
+	types  TypesFunc
+	uw     *unwind.Unwinder
+	notes  []string
+	object *ObjectSpace
 }
 
 // NewProcess finds the load objects of a process. It never fails: a process of
@@ -225,3 +227,32 @@ func (p *Process) noImage(name string, maps []mem.Mapping, main bool) *sym.Objec
 	}
 	return nil
 }
+
+// ObjectFile implements core.ObjectFile: the program's file, at the addresses of
+// the process. Nothing is mapped in it if the file was not found.
+func (p *Process) ObjectFile() mem.Space {
+	if s := p.objectSpace(); s != nil {
+		return s
+	}
+	return mem.NewSegments(nil)
+}
+
+// Variable implements core.Variables.
+func (p *Process) Variable(name string) (uint64, bool) {
+	if s := p.objectSpace(); s != nil {
+		return s.Variable(name)
+	}
+	return 0, false
+}
+
+func (p *Process) objectSpace() *ObjectSpace {
+	m := p.ns.Main()
+	if p.object == nil && m != nil && p.infos[m].Set() != nil {
+		f := p.infos[m].Set().File
+		p.object = NewObjectSpace(f, mem.NewCache(io.NewSectionReader(f.ReaderAt(), 0, f.Size), f.Size, objectCache), m.Bias)
+	}
+	return p.object
+}
+
+// objectCache bounds the cache of the program's file, bytes.
+const objectCache = 1 << 20

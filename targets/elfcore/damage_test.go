@@ -426,6 +426,11 @@ func TestTinyCore(t *testing.T) {
 	if err != nil || err2 != nil || strings.Join(args, " ") != "tiny one" || strings.Join(env, " ") != "A=B" {
 		t.Errorf("args %q %v, environment %q %v", args, err, env, err2)
 	}
+	for _, s := range []mem.Space{tg.Virtual(), tg.ObjectFile()} {
+		if _, err := s.(mem.Writer).WriteAt([]byte{1}, 0x400000); err == nil {
+			t.Error("a core was written to")
+		}
+	}
 	var x [4]byte
 	for a, reason := range map[mem.Addr]error{0x400000: nil, 0x400200: mem.ErrNotDumped, 0x402000: mem.ErrUnmapped} {
 		if err := mem.ReadFull(tg.Virtual(), x[:], a); !errors.Is(err, reason) {

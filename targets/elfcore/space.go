@@ -3,6 +3,7 @@ package elfcore
 import (
 	"cmp"
 	"debug/elf"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +16,8 @@ import (
 // layOut makes the address space: for each PT_LOAD the bytes in the core, then
 // what the mapped file has, then nothing, with the reason.
 func (t *Target) layOut(h *header) {
-	cache := mem.NewCache(t.data, t.size, mem.DefaultCache)
+	// A SectionReader cannot be written to, as the files behind it must not.
+	cache := mem.NewCache(io.NewSectionReader(t.data, 0, t.size), t.size, mem.DefaultCache)
 	files := slices.Clone(t.notes.files)
 	slices.SortStableFunc(files, func(a, b MappedFile) int { return cmp.Compare(a.Start, b.Start) })
 	var segs []mem.Segment
@@ -175,7 +177,7 @@ func (f *fileSpace) open() {
 	if !found.Verified && !samePage(file, head[:n]) {
 		return
 	}
-	f.src = mem.NewCache(file.ReaderAt(), file.Size, fileCache)
+	f.src = mem.NewCache(io.NewSectionReader(file.ReaderAt(), 0, file.Size), file.Size, fileCache)
 }
 
 // fileCache bounds the cache of one mapped file, bytes.

@@ -1,13 +1,11 @@
 package objfile
 
 import (
-	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/arch"
@@ -27,7 +25,7 @@ type Target struct {
 	f       *os.File // for reading
 	w       *os.File // for writing, nil if the target is not writable
 	virtual *mem.Segments
-	object  *objectSpace
+	object  *system.ObjectSpace
 	maps    []mem.Mapping
 }
 
@@ -64,39 +62,6 @@ func Open(path string, files *system.Files, writable bool) (*Target, error) {
 	return t, nil
 }
 
-// loadable gives the PT_LOAD program headers as MDB orders them: by address,
-// those at address 0 last.
-func loadable(f *elffile.File) []elf.ProgHeader {
-	var out []elf.ProgHeader
-	for _, p := range f.Progs {
-		if p.Type == elf.PT_LOAD {
-			out = append(out, p.ProgHeader)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b elf.ProgHeader) int { return cmp.Compare(a.Vaddr-1, b.Vaddr-1) })
-	return out
-}
-
-// asSegments shows the allocated sections of an object file as segments, each at
-// its file offset.
-func asSegments(f *elffile.File) []elf.ProgHeader {
-	var out []elf.ProgHeader
-	for _, s := range f.Sections {
-		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_ALLOC == 0 {
-			continue
-		}
-		flags := elf.PF_R
-		if s.Flags&elf.SHF_EXECINSTR != 0 {
-			flags |= elf.PF_X
-		}
-		if s.Flags&elf.SHF_WRITE != 0 {
-			flags |= elf.PF_W
-		}
-		out = append(out, elf.ProgHeader{Type: elf.PT_LOAD, Flags: flags, Off: s.Offset, Vaddr: s.Offset, Filesz: s.FileSize, Memsz: s.FileSize})
-	}
-	return out
-}
-
 // segments lays out the address spaces.
 func (t *Target) segments() {
 	cache := mem.NewSpaceCache(backing{t}, mem.DefaultCache)
@@ -114,11 +79,7 @@ func (t *Target) segments() {
 		t.maps = append(t.maps, mem.Mapping{Base: mem.Addr(p.Vaddr), Size: p.Filesz, Name: name, Off: p.Off, Prot: prot(p.Flags)})
 	}
 	t.virtual = mem.NewSegments(segs)
-	progs := loadable(t.file)
-	if len(progs) == 0 && t.file.Type == elf.ET_REL {
-		progs = asSegments(t.file)
-	}
-	t.object = &objectSpace{progs: progs, file: cache, target: t}
+	t.object = system.NewObjectSpace(t.file, cache, 0)
 }
 
 func prot(f elf.ProgFlag) mem.Prot {
@@ -172,73 +133,6 @@ func (b backing) WriteAt(p []byte, a mem.Addr) (int, error) {
 	return n, nil
 }
 
-// objectSpace is `?`: the segments of the file with what they have beyond their
-// bytes in it as zeros.
-type objectSpace struct {
-	progs  []elf.ProgHeader
-	file   *mem.Cache
-	target *Target
-}
-
-func (s *objectSpace) find(a uint64) *elf.ProgHeader {
-	for i := range s.progs {
-		if p := &s.progs[i]; a >= p.Vaddr && a-p.Vaddr < p.Memsz {
-			return p
-		}
-	}
-	return nil
-}
-
-// ReadAt implements mem.Space.
-func (s *objectSpace) ReadAt(b []byte, a mem.Addr) (int, error) {
-	done := 0
-	for done < len(b) {
-		at := uint64(a) + uint64(done)
-		p := s.find(at)
-		if p == nil || at < uint64(a) {
-			return done, mem.Fault(mem.Addr(at), mem.ErrUnmapped)
-		}
-		off := at - p.Vaddr
-		n := int(min(uint64(len(b)-done), p.Memsz-off))
-		if off >= p.Filesz {
-			clear(b[done : done+n])
-			done += n
-			continue
-		}
-		n = int(min(uint64(n), p.Filesz-off))
-		got, _ := s.file.ReadAt(b[done:done+n], mem.Addr(p.Off+off))
-		done += got
-		if got < n {
-			return done, mem.Fault(a+mem.Addr(done), mem.ErrUnmapped)
-		}
-	}
-	return done, nil
-}
-
-// WriteAt implements mem.Writer. What lies beyond the bytes in the file cannot
-// be written.
-func (s *objectSpace) WriteAt(b []byte, a mem.Addr) (int, error) {
-	if !s.target.Writable() {
-		return 0, mem.Fault(a, mem.ErrReadOnly)
-	}
-	done := 0
-	for done < len(b) {
-		at := uint64(a) + uint64(done)
-		p := s.find(at)
-		if p == nil || at-p.Vaddr >= p.Filesz {
-			return done, mem.Fault(mem.Addr(at), mem.ErrUnmapped)
-		}
-		off := at - p.Vaddr
-		n := int(min(uint64(len(b)-done), p.Filesz-off))
-		got, err := s.file.WriteAt(b[done:done+n], mem.Addr(p.Off+off))
-		done += got
-		if got < n {
-			return done, mem.Fault(a+mem.Addr(done), mem.Reason(err))
-		}
-	}
-	return done, nil
-}
-
 // Kind implements core.Target: to MDB this is a process that does not run.
 func (t *Target) Kind() string { return "proc" }
 
@@ -273,31 +167,7 @@ func (t *Target) Arch() *arch.Arch {
 }
 
 // Variable implements core.Variables.
-func (t *Target) Variable(name string) (uint64, bool) {
-	var text, data *elf.ProgHeader
-	for i := range t.object.progs {
-		p := &t.object.progs[i]
-		if text == nil && p.Flags&elf.PF_X != 0 {
-			text = p
-		}
-		if data == nil && p.Flags&elf.PF_W != 0 {
-			data = p
-		}
-	}
-	switch {
-	case name == "e":
-		return t.file.Entry, true
-	case name == "m":
-		return uint64(t.file.ByteOrder.Uint32([]byte(elf.ELFMAG))), true
-	case name == "t" && text != nil:
-		return text.Memsz, true
-	case name == "b" && data != nil:
-		return data.Vaddr, true
-	case name == "d" && data != nil:
-		return data.Memsz, true
-	}
-	return 0, name == "t" || name == "b" || name == "d"
-}
+func (t *Target) Variable(name string) (uint64, bool) { return t.object.Variable(name) }
 
 // Status implements core.StatusReporter.
 func (t *Target) Status(p *out.Printer) {
