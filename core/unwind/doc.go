@@ -11,13 +11,15 @@
 //   - the frame-pointer chain;
 //   - in the innermost frame, and in one interrupted by a signal, what can be
 //     guessed: a call through a null or wild pointer has just pushed the return
-//     address; so has a call to a function that is at its first instruction; else
-//     the first word on the stack that is a return address.
+//     address; so has a call to a function that is at its first instruction, or
+//     that is a leaf without a frame; else the first word on the stack that is a
+//     return address.
 //
 // Frame.Source names the one that produced the frame. A frame that a call made
 // has a return address for PC, and it is the byte before by which its code is
 // looked up (Frame.CodeAddr), since a call may be the last instruction of a
-// function. The innermost frame and one that a signal interrupted are exact.
+// function. The innermost frame and one that a signal interrupted are exact, and so
+// is one at the start of a function, where no call returns to.
 //
 // Registers are numbered as in DWARF, so that the rules, location expressions and
 // architectures share one form; Arch says which number is what. A register that

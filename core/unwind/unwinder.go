@@ -23,6 +23,13 @@ type Code interface {
 	Executable(pc uint64) bool
 }
 
+// Functions is an ability of Tables that know where functions begin, from symbols.
+// It tells apart, in a leaf function without call frame information, whether the
+// frame pointer is the function's own or still its caller's.
+type Functions interface {
+	FuncStart(pc uint64) (start uint64, ok bool)
+}
+
 // DefaultMaxFrames bounds a walk.
 const DefaultMaxFrames = 1 << 24
 
@@ -56,15 +63,17 @@ type Unwinder struct {
 	PACMask   uint64 // arm64: the bits of a signed return address that are not address
 
 	code  Code
+	funcs Functions
 	plans map[uint64]*plan
 	rules int // in plans
 }
 
-// New makes an unwinder. tables may be nil; if it has the ability Code, that is
-// used, too.
+// New makes an unwinder. tables may be nil; if it has the abilities Code and
+// Functions, these are used, too.
 func New(a *Arch, m mem.Space, tables Tables) *Unwinder {
 	u := &Unwinder{Arch: a, Mem: m, Tables: tables}
 	u.code, _ = tables.(Code)
+	u.funcs, _ = tables.(Functions)
 	return u
 }
 
@@ -183,8 +192,16 @@ func (b *brent) seen(pc, sp uint64) bool {
 // step finds the caller of f; s.regs begins as f's registers.
 func (w *walk) step(f *Frame, s *step) error {
 	p := w.u.plan(f.CodeAddr())
-	if p.row != nil && !f.Exact && !p.row.Signal && p.row.End+p.bias == f.PC && w.sigreturn(f, s) {
-		return nil // the table is of the function before the trampoline
+	// A return address at the start of a function is no return address. It is a
+	// signal trampoline, behind which the kernel made the handler return; or Go's
+	// sigpanic, which makes itself look called by the instruction that faulted.
+	if !f.Exact && (p.row == nil || !p.row.Signal && p.row.End+p.bias == f.PC) {
+		if w.sigreturn(f, s) {
+			return nil
+		}
+		if q := w.u.plan(f.PC); p.row == nil && q.row != nil {
+			p, f.Exact = q, true
+		}
 	}
 	if p.row == nil {
 		err := w.without(f, s)

@@ -125,6 +125,9 @@ func brief(u *Unwinder, r Regs) string {
 		if f.Signal {
 			one += "/trampoline"
 		}
+		if f.Exact && f.Level > 0 {
+			one += "/exact"
+		}
 		s = append(s, one)
 	}
 	if err != nil {
@@ -188,6 +191,19 @@ func TestWalk(t *testing.T) {
 			[]fn{{0x2000, 0x2100, undefinedRA, false}},
 			chunks{0x20000: words(0x2010), 0x3000: {0xc3}},
 			amd64Regs(0x3000, 0x20000, 0x20100), "0x3000/entry 0x2010/guess"},
+		{"leaf without a frame: the frame pointer is the caller's",
+			[]fn{{0x2000, 0x2100, undefinedRA, false}},
+			// 0x3100 calls 0x3000, which begins with mov, and 0x2010 is above.
+			chunks{0x20000: words(0x3105, 0, 0x20100, 0x2010), 0x3000: {0x89, 0xf8, 0x90, 0x90}, 0x30f0: {0x10: 0xe8, 0xfb, 0xfe, 0xff, 0xff}},
+			amd64Regs(0x3002, 0x20000, 0x20010), "0x3002/entry 0x3105/guess 0x2010/fp"},
+		{"a return address below locals is not a leaf's",
+			[]fn{{0x2000, 0x2100, undefinedRA, false}},
+			// The function called begins with push %rbp: the word is left over.
+			chunks{0x20000: words(0x3105, 0, 0x20100, 0x2010), 0x3000: {0x55, 0x48, 0x89, 0xe5, 0x90, 0x90}, 0x30f0: {0x10: 0xe8, 0xfb, 0xfe, 0xff, 0xff}},
+			amd64Regs(0x3004, 0x20000, 0x20010), "0x3004/entry 0x2010/fp"},
+		{"a frame that a fault makes look called, at the start of its function",
+			[]fn{{0x1000, 0x1100, nil, false}, {0x2000, 0x2100, nil, false}, {0x3000, 0x3100, undefinedRA, false}},
+			chunks{0x20000: words(0x2000, 0x3010)}, amd64Regs(0x1000, 0x20000, 0), "0x1000/entry 0x2000/cfi/exact 0x3010/cfi"},
 		{"nothing but a return address on the stack",
 			[]fn{{0x2000, 0x2100, undefinedRA, false}},
 			chunks{0x20000: words(7, 0x2020, 0x2010), 0x3000: {0x90}, 0x2000: {
@@ -196,20 +212,20 @@ func TestWalk(t *testing.T) {
 		{"signal trampoline without tables, at the end of a function with some",
 			[]fn{{0x1000, 0x1100, nil, false}, {0x2000, 0x2100, frame16, false}, {0x3000, 0x3100, undefinedRA, false}},
 			chunks{0x20000: words(append([]uint64{0x2100}, sigctx...)...), 0x2100: {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05}},
-			amd64Regs(0x1000, 0x20000, 0), "0x1000/entry 0x2100/cfi/trampoline 0x3008/signal"},
+			amd64Regs(0x1000, 0x20000, 0), "0x1000/entry 0x2100/cfi/trampoline 0x3008/signal/exact"},
 		{"trampoline with tables; the interrupted PC is exact",
 			// r7 and r16 are at rsp+160 and rsp+168: expressions of breg7.
 			[]fn{{0x1000, 0x1100, nil, false},
 				{0x20ff, 0x2110, []byte{0x0f, 3, 0x77, 0xa0, 1, 0x10, 7, 3, 0x77, 0xa0, 1, 0x10, 16, 3, 0x77, 0xa8, 1}, true},
 				{0x3000, 0x3008, frame16, false}, {0x3008, 0x3100, undefinedRA, false}},
 			chunks{0x20000: words(append([]uint64{0x2100}, sigctx...)...)},
-			amd64Regs(0x1000, 0x20000, 0), "0x1000/entry 0x2100/cfi/trampoline 0x3008/cfi"},
+			amd64Regs(0x1000, 0x20000, 0), "0x1000/entry 0x2100/cfi/trampoline 0x3008/cfi/exact"},
 		{"signal at PC 0",
 			[]fn{{0x1000, 0x1100, nil, false},
 				{0x20ff, 0x2110, []byte{0x10, 7, 2, 0x77, 0x10, 0x10, 16, 2, 0x77, 0x08}, true},
 				{0x3000, 0x3100, undefinedRA, false}},
 			chunks{0x20000: words(0x2100, 0, 0, 0x10000), 0x10000: words(0x3010)},
-			amd64Regs(0x1000, 0x20000, 0), "0x1000/entry 0x2100/cfi/trampoline 0x0/cfi 0x3010/guess"},
+			amd64Regs(0x1000, 0x20000, 0), "0x1000/entry 0x2100/cfi/trampoline 0x0/cfi/exact 0x3010/guess"},
 		{"stack pointer does not advance",
 			[]fn{{0x1000, 0x1100, []byte{0x0e, 0}, false}},
 			chunks{0x1fff8: words(0x1010)}, amd64Regs(0x1000, 0x20000, 0),
@@ -217,7 +233,7 @@ func TestWalk(t *testing.T) {
 		{"a trampoline that returns to itself",
 			[]fn{{0x2000, 0x2110, []byte{0x10, 7, 2, 0x77, 0x08, 0x10, 16, 2, 0x77, 0x00}, true}},
 			chunks{0x20000: words(0x2000, 0x20000)}, amd64Regs(0x2000, 0x20000, 0),
-			"0x2000/entry/trampoline 0x2000/cfi/trampoline frame at 0x2000: frames repeat"},
+			"0x2000/entry/trampoline 0x2000/cfi/trampoline/exact frame at 0x2000: frames repeat"},
 		{"unreadable return address",
 			[]fn{{0x1000, 0x1100, nil, false}}, chunks{}, amd64Regs(0x1000, 0x20000, 0),
 			"0x1000/entry frame at 0x1000: read the return address: 0x20000: no mapping for address"},
@@ -299,6 +315,28 @@ func TestRules(t *testing.T) {
 	}
 	if v, ok := a.Get("rax"); ok {
 		t.Errorf("stale rax = %d is shown", v)
+	}
+}
+
+// symbols adds the start of one function to Tables.
+type symbols struct {
+	*code
+	start uint64
+}
+
+func (s symbols) FuncStart(pc uint64) (uint64, bool) { return s.start, pc >= s.start }
+
+// TestLeafBySymbol: a leaf that was called through a pointer is known for one by
+// its symbol.
+func TestLeafBySymbol(t *testing.T) {
+	c := assemble(t, amd64CIE, fn{0x2000, 0x2100, undefinedRA, false})
+	m := chunks{0x20000: words(0x3102, 0, 0x20100, 0x2010), 0x3000: {0x89, 0xf8, 0x90, 0x90}, 0x30f0: {0x10: 0xff, 0xd0}}
+	r := amd64Regs(0x3002, 0x20000, 0x20010)
+	if got, want := brief(New(AMD64, m, symbols{c, 0x3000}), r), "0x3002/entry 0x3102/guess 0x2010/fp"; got != want {
+		t.Errorf("with symbol: %s, want %s", got, want)
+	}
+	if got, want := brief(New(AMD64, m, c), r), "0x3002/entry 0x2010/fp"; got != want {
+		t.Errorf("without: %s, want %s", got, want)
 	}
 }
 
