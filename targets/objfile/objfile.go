@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -41,22 +42,32 @@ func Open(path string, files *system.Files, writable bool) (*Target, error) {
 		f.Close()
 		return nil, err
 	}
-	e, err := elffile.New(f, st.Size())
+	t, err := OpenAt(path, f, st.Size(), files)
 	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	e.Path = path
-	t := &Target{path: path, file: e, f: f}
-	if err := t.SetWritable(writable); err != nil {
 		f.Close()
 		return nil, err
 	}
+	t.f = f
+	if err := t.SetWritable(writable); err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// OpenAt is Open for an ELF file that is not a file of the host: size bytes of r,
+// called path.
+func OpenAt(path string, r io.ReaderAt, size int64, files *system.Files) (*Target, error) {
+	e, err := elffile.New(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	e.Path = path
 	finder := &elffile.Finder{}
 	if files != nil {
 		finder = &files.Finder
 	}
-	t.set = elffile.NewSet(e, finder)
+	t := &Target{path: path, file: e, set: elffile.NewSet(e, finder)}
 	t.segments()
 	t.Image = system.NewImage(t.set, t.fullName(), t.maps, files)
 	return t, nil
@@ -118,7 +129,7 @@ func (r readOnly) WriteAt(p []byte, a mem.Addr) (int, error) {
 type backing struct{ t *Target }
 
 func (b backing) ReadAt(p []byte, a mem.Addr) (int, error) {
-	f := mem.File{R: b.t.f, Size: b.t.file.Size}
+	f := mem.File{R: b.t.file.ReaderAt(), Size: b.t.file.Size}
 	return f.ReadAt(p, a)
 }
 
@@ -141,9 +152,11 @@ func (t *Target) Name() string { return t.path }
 
 // Close implements core.Target.
 func (t *Target) Close() error {
-	err := errors.Join(t.f.Close(), t.SetWritable(false))
-	t.set.Close()
-	return err
+	err := t.SetWritable(false)
+	if t.f != nil {
+		err = errors.Join(err, t.f.Close())
+	}
+	return errors.Join(err, t.set.Close())
 }
 
 // Virtual implements core.Virtual.
@@ -224,7 +237,7 @@ func (t *Target) header() []byte {
 	if t.file.Class != elf.ELFCLASS64 {
 		b = b[:52] // as it is in the file: Elf32_Ehdr
 	}
-	n, _ := t.f.ReadAt(b, 0)
+	n, _ := t.file.ReaderAt().ReadAt(b, 0)
 	return b[:n]
 }
 
