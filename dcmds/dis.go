@@ -2,10 +2,12 @@ package dcmds
 
 import (
 	"debug/elf"
+	"strings"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 func disDcmds() []*core.Dcmd {
@@ -103,6 +105,22 @@ func disAddress(c *core.Ctx) (uint64, error) {
 	return v, nil
 }
 
+// print shows one instruction. The one asked for, in a window, is bold.
+func (l *listing) print(addr uint64, in core.Insn, bold bool) {
+	name, _ := l.c.SymbolName(addr)
+	l.c.Record(func() {
+		if bold {
+			l.c.Printf("%<b>")
+		}
+		l.line(addr, in.Text)
+		if bold {
+			l.c.Printf("%</b>")
+		}
+		l.c.Printf("\n")
+	}, namedField("addr", out.Addr(addr)), namedField("symbol", name), namedField("length", in.Len),
+		namedField("text", strings.ReplaceAll(in.Text, "\t", " ")))
+}
+
 // line prints one instruction without ending the line.
 func (l *listing) line(addr uint64, text string) {
 	switch {
@@ -135,8 +153,7 @@ func (l *listing) straight(addr, count, end uint64) error {
 		if err != nil {
 			return err
 		}
-		l.line(addr, in.Text)
-		l.c.Printf("\n")
+		l.print(addr, in, false)
 		addr += uint64(in.Len)
 	}
 	l.c.SetDot(addr)
@@ -150,17 +167,14 @@ func (l *listing) window(addr, n uint64) error {
 		if err != nil {
 			return err
 		}
-		l.line(at, in.Text)
-		l.c.Printf("\n")
+		l.print(at, in, false)
 		at += uint64(in.Len)
 	}
 	in, err := l.one(addr)
 	if err != nil {
 		return err
 	}
-	l.c.Printf("%<b>")
-	l.line(addr, in.Text)
-	l.c.Printf("%</b>\n")
+	l.print(addr, in, true)
 	return l.straight(addr+uint64(in.Len), n, 0)
 }
 

@@ -3,6 +3,7 @@ package dcmds
 import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
 )
 
@@ -30,11 +31,16 @@ func mapName(m mem.Mapping) string {
 }
 
 func mapHeader(c *core.Ctx) {
+	if c.Opts.JSON {
+		return
+	}
 	c.Printf("%<u>%?s %?s %?s %s%</u>\n", "BASE", "LIMIT", "SIZE", "NAME")
 }
 
 func printMap(c *core.Ctx, base, size uint64, name string) {
-	c.Printf("%?p %?p %?lx %s\n", base, base+size, size, name)
+	c.Record(func() { c.Printf("%?p %?p %?lx %s\n", base, base+size, size, name) },
+		namedField("base", out.Addr(base)), namedField("limit", out.Addr(base+size)),
+		namedField("size", out.Hex(size)), namedField("name", name))
 }
 
 // mappings gives the target's mappings.
@@ -109,7 +115,7 @@ func runObjects(c *core.Ctx) error {
 		return core.ErrUsage
 	}
 	objs, err := objects(c)
-	if c.Opt('v') {
+	if c.Opt('v') && !c.Opts.JSON {
 		c.Printf("%<u>%-28s %s%</u>\n", "NAME", "VERSION")
 	} else {
 		mapHeader(c)
@@ -123,7 +129,9 @@ func runObjects(c *core.Ctx) error {
 			continue // an object file is not mapped
 		}
 		if c.Opt('v') {
-			c.Printf("%-28s %s\n", o.Name, version(o))
+			c.Record(func() { c.Printf("%-28s %s\n", o.Name, version(o)) },
+				namedField("name", o.Name), namedField("version", version(o)), namedField("path", o.Path),
+				namedField("file", o.File), namedField("build_id", o.BuildID), namedField("base", out.Addr(o.Base)))
 			printMissing(c, files, o)
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
 )
 
@@ -335,6 +336,9 @@ func (n *nm) invalid(opt byte, word string) error {
 }
 
 func (n *nm) header() {
+	if n.c.Opts.JSON {
+		return
+	}
 	var b strings.Builder
 	for i, col := range n.cols {
 		if i > 0 {
@@ -448,7 +452,29 @@ func (n *nm) print(r *nmRow) {
 		}
 		b.WriteString(col.cell(n, r))
 	}
-	n.c.Printf("%s\n", b.String())
+	n.c.Record(func() { n.c.Printf("%s\n", b.String()) }, n.fields(r)...)
+}
+
+// fields are the columns asked for, as JSON.
+func (n *nm) fields(r *nmRow) []out.Field {
+	var l []out.Field
+	for _, col := range n.cols {
+		var v any
+		switch col.name {
+		case "ndx":
+			v = r.Index
+		case "val":
+			v = out.Addr(r.Value)
+		case "sz":
+			v = r.Size
+		case "oth":
+			v = r.Other
+		default:
+			v = strings.TrimSpace(col.cell(n, r))
+		}
+		l = append(l, namedField(col.name, v))
+	}
+	return l
 }
 
 // asCommand prints the ::nmadd command that makes a private symbol again.

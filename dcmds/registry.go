@@ -49,7 +49,8 @@ func list(c *core.Ctx, entries []entry) error {
 			continue
 		}
 		if re == nil || re.MatchString(e.name) || !c.Opt('n') && re.MatchString(e.descr) {
-			c.Printf("%-24s - %s\n", e.name, e.descr)
+			c.Record(func() { c.Printf("%-24s - %s\n", e.name, e.descr) },
+				namedField("name", e.name), namedField("descr", e.descr))
 		}
 	}
 	return nil
@@ -72,7 +73,9 @@ func runWalkers(c *core.Ctx) error {
 }
 
 func runDmods(c *core.Ctx) error {
-	show := func(m *core.Module) { c.Printf("%s\n", m.Name) }
+	show := func(m *core.Module) {
+		c.Record(func() { c.Printf("%s\n", m.Name) }, namedField("name", m.Name), namedField("descr", m.Descr))
+	}
 	if c.Opt('l') {
 		show = func(m *core.Module) { longModule(c, m) }
 	}
@@ -125,7 +128,8 @@ func runFormats(c *core.Ctx) error {
 		return core.ErrUsage
 	}
 	for _, f := range interp.Formats(c.Arch().PtrSize) {
-		c.Printf("%s\n", f.String())
+		c.Record(func() { c.Printf("%s\n", f.String()) },
+			namedField("char", string(f.Char)), namedField("descr", f.Descr), namedField("size", f.Size))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
 )
 
@@ -89,9 +90,12 @@ func runGlobals(c *core.Ctx) error {
 			}
 			v, err := mem.ReadUint(c.Space(), mem.Addr(s.Value), c.Arch().PtrSize, c.Arch().Order)
 			if err != nil {
-				c.Printf("%s(%llr):\t?\n", s.Name, s.Value)
+				c.Record(func() { c.Printf("%s(%llr):\t?\n", s.Name, s.Value) },
+					namedField("name", s.Name), namedField("addr", out.Addr(s.Value)),
+					namedField("value", nil), namedField("error", core.Reason(err)))
 			} else {
-				c.Printf("%s(%llr):\t%lr\n", s.Name, s.Value, v)
+				c.Record(func() { c.Printf("%s(%llr):\t%lr\n", s.Name, s.Value, v) },
+					namedField("name", s.Name), namedField("addr", out.Addr(s.Value)), namedField("value", out.Hex(v)))
 			}
 		}
 	}
@@ -117,7 +121,8 @@ func runFiles(c *core.Ctx) error {
 		for s := range o.Table(sym.Symtab).All() {
 			if s.Type() == elf.STT_FILE {
 				n++
-				c.Printf("%d\t%s\n", n, s.Name)
+				c.Record(func() { c.Printf("%d\t%s\n", n, s.Name) },
+					namedField("index", n), namedField("file", s.Name), namedField("object", o.Name))
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // variableDcmds list and change variables.
@@ -80,17 +81,18 @@ func runVars(c *core.Ctx) error {
 	if len(c.Args) != 0 {
 		return core.ErrUsage
 	}
-	format := "%s = %llr\n"
 	for _, v := range allVars(c) {
 		x := v.Value()
 		if c.Opt('t') && v.Flags&core.VarTagged == 0 || c.Opt('n') && x == 0 {
 			continue
 		}
-		if c.Opt('p') {
-			c.Printf("%#llr>%s\n", x, v.Name)
-		} else {
-			c.Printf(format, v.Name, x)
-		}
+		c.Record(func() {
+			if c.Opt('p') {
+				c.Printf("%#llr>%s\n", x, v.Name)
+			} else {
+				c.Printf("%s = %llr\n", v.Name, x)
+			}
+		}, namedField("name", v.Name), namedField("value", out.Hex(x)))
 	}
 	return nil
 }
@@ -101,7 +103,8 @@ func runNonZero(c *core.Ctx) error {
 	}
 	for _, v := range allVars(c) {
 		if x := v.Value(); x != 0 {
-			c.Printf("%s = %llr\n", v.Name, x)
+			c.Record(func() { c.Printf("%s = %llr\n", v.Name, x) },
+				namedField("name", v.Name), namedField("value", out.Hex(x)))
 		}
 	}
 	return nil

@@ -14,7 +14,7 @@ func walkDcmds() []*core.Dcmd {
 		Help: "Runs a walker, from the address if one is given, and prints each address or\n" +
 			"passes it on. The variable has the address that the walk is at, through\n" +
 			"later stages of the pipe, too.\n",
-		Complete: completeWalker, Run: runWalk,
+		NoHint: true, Complete: completeWalker, Run: runWalk,
 	}}
 }
 
