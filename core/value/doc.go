@@ -9,6 +9,9 @@
 // A member path is compiled once (ctype.CompilePath) and followed by an Access
 // from any number of addresses without allocating.
 //
+// Load fills a Go structure from members named in its fields' tags: what a module
+// uses in place of the target's headers.
+//
 // # The printer
 //
 // Printer lays a value out as MDB's ::print does, to the byte (reference/

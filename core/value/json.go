@@ -135,7 +135,7 @@ func (v Value) pointedText() (string, bool) {
 	if base.Kind() != ctype.Pointer {
 		return "", false
 	}
-	if t := v.W.Resolve(base.Elem()); t.Kind() != ctype.Integer || !t.Enc().IsChar() {
+	if t := base.Elem().Resolve(); t.Kind() != ctype.Integer || !t.Enc().IsChar() {
 		return "", false
 	}
 	p, err := v.Uint()

@@ -252,7 +252,7 @@ func (w *walk) pointer(it item, base *ctype.Type, off uint64) error {
 // pointedText reads the string a character pointer points to, if it is one that
 // can be printed.
 func (w *walk) pointedText(base *ctype.Type, v uint64) (string, bool) {
-	target := w.w.Resolve(base.Elem())
+	target := base.Elem().Resolve() // a declared structure need not be looked for
 	if target.Kind() != ctype.Integer || !target.Enc().IsChar() {
 		return "", false
 	}

@@ -33,6 +33,7 @@ type World struct {
 	Path ctype.PathOptions
 
 	forward map[*ctype.Type]*ctype.Type
+	plans   map[planKey]*loadPlan // of Load
 }
 
 func (w *World) order() binary.ByteOrder {
