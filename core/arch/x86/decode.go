@@ -242,8 +242,8 @@ var vexMaps = [4][4]*[256]op{
 	{nil, &vexF20F, &vexF20F38, &vexF20F3A},
 }
 
-// evexPrefix takes the rest of an EVEX prefix and the opcode. The lower bits of
-// its first byte, two of them a map number, MDB wants clear.
+// evexPrefix takes the rest of an EVEX prefix and the opcode. MDB knows maps 0
+// to 3 and no rounding modes.
 func (d *decoder) evexPrefix() bool {
 	if !d.evexFields() || d.mmm > 3 || d.length == 3 {
 		return false

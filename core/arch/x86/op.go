@@ -149,7 +149,6 @@ const (
 	fCLEv
 	fEb
 	fEv
-	fMv
 	fZv
 	fZvAX
 	fSeg2
@@ -300,7 +299,6 @@ var args = [nForms][4]arg{
 	fCLEv:    {aCL, aEv},
 	fEb:      {aEb},
 	fEv:      {aEv},
-	fMv:      {aEv},
 	fZv:      {aZv},
 	fZvAX:    {aZv, aAX},
 	fSeg2:    {aSeg2},
