@@ -1,0 +1,1 @@
+mdb.module{name = "pthread", active = function() return false end}
