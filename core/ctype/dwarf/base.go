@@ -36,7 +36,7 @@ func (d *Data) baseType(e die) *ctype.Type {
 	if size == 0 {
 		size = (bits + 7) / 8
 	}
-	name := canonicalBase(e.name())
+	name := ctype.CanonicalBase(e.name())
 	if size > 1<<16 || bits > 8*size {
 		return d.unknown(e.ref(), errForm)
 	}

@@ -35,7 +35,7 @@ func (d *Data) lookupBase(n *ctype.Name) (*ctype.Type, error) {
 		if base == "void" {
 			return ctype.New(d, 0, ctype.Void, "void", &ctype.Body{}), nil
 		}
-		base = canonicalBase(base)
+		base = ctype.CanonicalBase(base)
 	}
 	ctx := d.context()
 	x, err := d.names(ctx)

@@ -3,6 +3,8 @@ package dwarf
 import (
 	"bytes"
 	stddwarf "debug/dwarf"
+
+	"github.com/xmdb/xmdb/core/ctype"
 )
 
 // nameKey is a name of the index while it is being built.
@@ -240,7 +242,7 @@ func (w *walker) recordType(t tag, cl class, f *found, hash uint64, at ref) {
 		return
 	}
 	if t == stddwarf.TagBaseType {
-		name = canonicalBase(name)
+		name = ctype.CanonicalBase(name)
 	}
 	w.add(nameKey{hashName(hash, name), cl | w.modifier}, at)
 }

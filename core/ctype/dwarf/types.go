@@ -243,5 +243,5 @@ func (d *Data) isNamed(x entry, name string) bool {
 		return false
 	}
 	n := e.qualifiedName()
-	return n == name || e.tag() == stddwarf.TagBaseType && canonicalBase(n) == name
+	return n == name || e.tag() == stddwarf.TagBaseType && ctype.CanonicalBase(n) == name
 }
