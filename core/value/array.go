@@ -46,7 +46,7 @@ func (w *walk) array(base *ctype.Type, off uint64) error {
 
 // charArray reads an array of characters that is to be shown as text.
 func (w *walk) charArray(elem *ctype.Type, addr, n uint64) (string, bool, error) {
-	if elem.Kind() != ctype.Integer || !elem.Enc().IsChar() || n == 0 || n > maxString ||
+	if !isChar(elem) || n == 0 || n > maxString ||
 		w.pr.O.ArrayStr != NoLimit && n > w.pr.O.ArrayStr {
 		return "", false, nil
 	}

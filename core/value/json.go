@@ -135,7 +135,7 @@ func (v Value) pointedText() (string, bool) {
 	if base.Kind() != ctype.Pointer {
 		return "", false
 	}
-	if t := base.Elem().Resolve(); t.Kind() != ctype.Integer || !t.Enc().IsChar() {
+	if !isChar(base.Elem().Resolve()) {
 		return "", false
 	}
 	p, err := v.Uint()
@@ -149,7 +149,7 @@ func (v Value) pointedText() (string, bool) {
 func (v Value) list(o *Options, base *ctype.Type, depth int) any {
 	n := min(base.Count(), o.ArrayMem)
 	elem := v.W.Resolve(base.Elem())
-	if elem.Kind() == ctype.Integer && elem.Enc().IsChar() && base.Count() <= min(o.ArrayStr, maxString) && base.Count() > 0 {
+	if isChar(elem) && base.Count() <= min(o.ArrayStr, maxString) && base.Count() > 0 {
 		if s, err := v.Text(int(base.Count())); err == nil && printable(s) {
 			return s
 		}

@@ -31,6 +31,9 @@ func (w *walk) value(it item, base *ctype.Type, off uint64) error {
 	switch base.Kind() {
 	case ctype.Integer:
 		e, _ := intEncoding(base, it.bits)
+		if isChar(base) && e.Bits == 8 && off%8 == 0 {
+			return w.char(off)
+		}
 		return w.integer(it.typ, e, off)
 	case ctype.Float:
 		return w.float(base, off)
@@ -93,7 +96,29 @@ func (w *walk) inetStruct(it item, off uint64) (done bool, err error) {
 // inet4 prints an address as it lies in memory, in network order.
 func (w *walk) inet4(b []byte) { w.pr.P.Printf("%d.%d.%d.%d", b[0], b[1], b[2], b[3]) }
 
-// integer prints an integer or a character.
+// isChar tells a type whose values are shown as characters: an 8-bit signed char,
+// or what the target's ABI calls char without a sign.
+func isChar(base *ctype.Type) bool {
+	if base.Kind() != ctype.Integer {
+		return false
+	}
+	e := base.Enc()
+	return e.IsChar() || e.Char && e.Bits == 8 && base.Name() == "char"
+}
+
+// char prints a character.
+func (w *walk) char(off uint64) error {
+	b := w.buf[:1]
+	if err := readFull(w.sp, b, w.base+off/8); err != nil {
+		return w.unreadable(err, "") // MDB says nothing here
+	}
+	w.text("'")
+	w.pr.P.Write(out.AppendEscapeC(nil, b))
+	w.text("'")
+	return nil
+}
+
+// integer prints an integer.
 func (w *walk) integer(t *ctype.Type, e ctype.Encoding, off uint64) error {
 	if e.Varargs {
 		w.text("...\n")
@@ -107,15 +132,6 @@ func (w *walk) integer(t *ctype.Type, e ctype.Encoding, off uint64) error {
 		return w.bitField(e, off)
 	}
 	b := w.buf[:e.Bits/8]
-	if e.IsChar() {
-		if err := readFull(w.sp, b, addr); err != nil {
-			return w.unreadable(err, "") // MDB says nothing here
-		}
-		w.text("'")
-		w.pr.P.Write(out.AppendEscapeC(nil, b))
-		w.text("'")
-		return nil
-	}
 	if err := readFull(w.sp, b, addr); err != nil {
 		return w.unreadable(err, "failed to read %lu bytes at %llx", uint64(len(b)), addr)
 	}
@@ -253,7 +269,7 @@ func (w *walk) pointer(it item, base *ctype.Type, off uint64) error {
 // can be printed.
 func (w *walk) pointedText(base *ctype.Type, v uint64) (string, bool) {
 	target := base.Elem().Resolve() // a declared structure need not be looked for
-	if target.Kind() != ctype.Integer || !target.Enc().IsChar() {
+	if !isChar(target) {
 		return "", false
 	}
 	s, err := mem.ReadString(w.realSp, mem.Addr(v), maxPointerText)
