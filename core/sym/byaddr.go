@@ -3,6 +3,7 @@ package sym
 import (
 	"cmp"
 	"debug/elf"
+	"encoding/binary"
 	"slices"
 	"strings"
 )
@@ -103,6 +104,9 @@ func (t *Table) scanAddr(addr uint64) int {
 		if v > addr || v == 0 || best >= 0 && v < bs.Value {
 			continue
 		}
+		if t.src.Rule != RuleKernel && near >= 0 && v < ns.Value && t.sizeOf(i) <= addr-v {
+			continue // neither nearer nor around addr: most symbols end here
+		}
 		s := t.raw(i)
 		if !t.takesPart(&s, t.nameOff(i)) {
 			continue
@@ -121,6 +125,15 @@ func (t *Table) scanAddr(addr uint64) int {
 		return near
 	}
 	return best
+}
+
+// sizeOf is st_size of entry i.
+func (t *Table) sizeOf(i int) uint64 {
+	if t.size == sym64Size && t.little {
+		return binary.LittleEndian.Uint64(t.src.Syms[i*sym64Size+16:])
+	}
+	s := t.raw(i)
+	return s.Size
 }
 
 // searchAddr uses the sorted order.

@@ -46,10 +46,11 @@ type Source struct {
 //
 // A Table may be used by several goroutines.
 type Table struct {
-	src  Source
-	n    int
-	size int // bytes per entry
-	strs string
+	src    Source
+	little bool // byte order, told without a call
+	n      int
+	size   int // bytes per entry
+	strs   string
 
 	mu        sync.Mutex
 	nameTries int
@@ -66,7 +67,7 @@ const (
 
 // NewTable makes a Table of src. Bytes after the last whole entry are ignored.
 func NewTable(src Source) *Table {
-	t := &Table{src: src, size: sym64Size}
+	t := &Table{src: src, size: sym64Size, little: src.Order == binary.LittleEndian}
 	if src.Class == elf.ELFCLASS32 {
 		t.size = sym32Size
 	}
@@ -108,10 +109,16 @@ func (t *Table) All() iter.Seq[Symbol] {
 
 // raw decodes entry i without its name.
 func (t *Table) raw(i int) Symbol {
-	e := t.src.Syms[i*t.size:]
-	o := t.src.Order
+	e := t.src.Syms[i*t.size:][:t.size]
 	var s Symbol
 	s.Index = uint32(i)
+	if t.size == sym64Size && t.little {
+		s.Info, s.Other, s.Section = e[4], e[5], binary.LittleEndian.Uint16(e[6:])
+		s.Value, s.Size = binary.LittleEndian.Uint64(e[8:]), binary.LittleEndian.Uint64(e[16:])
+		s.Value += t.shift(&s)
+		return s
+	}
+	o := t.src.Order
 	if t.size == sym64Size {
 		s.Info, s.Other, s.Section = e[4], e[5], o.Uint16(e[6:])
 		s.Value, s.Size = o.Uint64(e[8:]), o.Uint64(e[16:])
@@ -140,14 +147,13 @@ func (t *Table) shift(s *Symbol) uint64 {
 
 // value is the VA of entry i; cheaper than raw.
 func (t *Table) value(i int) uint64 {
-	e := t.src.Syms[i*t.size:]
-	o := t.src.Order
-	if t.size == sym64Size && t.src.Section == nil {
-		v := o.Uint64(e[8:])
+	if t.size == sym64Size && t.src.Section == nil && t.little {
+		e := t.src.Syms[i*sym64Size:][:sym64Size]
+		v := binary.LittleEndian.Uint64(e[8:])
 		if t.src.Bias == 0 {
 			return v
 		}
-		sec := elf.SectionIndex(o.Uint16(e[6:]))
+		sec := elf.SectionIndex(binary.LittleEndian.Uint16(e[6:]))
 		if sec == elf.SHN_UNDEF || sec == elf.SHN_ABS || e[4]&0xf == byte(elf.STT_TLS) {
 			return v
 		}
@@ -158,7 +164,12 @@ func (t *Table) value(i int) uint64 {
 }
 
 // nameOff is st_name of entry i: st_name comes first in both classes.
-func (t *Table) nameOff(i int) uint32 { return t.src.Order.Uint32(t.src.Syms[i*t.size:]) }
+func (t *Table) nameOff(i int) uint32 {
+	if t.little {
+		return binary.LittleEndian.Uint32(t.src.Syms[i*t.size:])
+	}
+	return t.src.Order.Uint32(t.src.Syms[i*t.size:])
+}
 
 // maxName bounds a symbol's name, bytes, so that a table whose names all run
 // through one endless string costs no more than its size would suggest.
