@@ -22,7 +22,7 @@ func stackDcmds() []*core.Dcmd {
 		{Name: "$c", Usage: "?[-ls] [cnt]", Descr: "print stack backtrace", Help: stackHelp, Opts: stackOpts, Run: runStack},
 		{Name: "$C", Usage: "?[-ls] [cnt]", Descr: "print stack backtrace with frame pointers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
 		{Name: "stackregs", Usage: "?[-ls] [cnt]", Descr: "print stack backtrace and registers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
-		{Name: "findstack", Usage: ":[-v]", Descr: "find user thread stack",
+		{Name: "findstack", Usage: ":[-v]", Descr: "find user thread stack", NoHint: true,
 			Help: "Print the stack of the thread whose id is the address. A string is the command\n" +
 				"to run on its frame pointer instead of $C.\n",
 			Opts: []core.Opt{{Letter: 'v', Help: "with file and line, inlined functions and the values of arguments"}}, Run: runFindstack},

@@ -51,13 +51,13 @@ func (in *Interp) stdout() io.Writer {
 }
 
 // wait gives the error of a shell command that matters: not its exit status.
-func (in *Interp) wait(cmd *exec.Cmd, err error) error {
+func (in *Interp) wait(ctx context.Context, cmd *exec.Cmd, err error) error {
 	var exit *exec.ExitError
 	switch {
+	case ctx.Err() != nil:
+		return core.ErrIntr
 	case err == nil, errors.As(err, &exit):
 		return nil
-	case errors.Is(err, context.Canceled):
-		return core.ErrIntr
 	}
 	return lang.Bare("failed to exec %s: %s", cmd.Path, core.Reason(err))
 }
@@ -78,7 +78,7 @@ func (in *Interp) escape(ctx context.Context, sh *lang.Shell) error {
 	if sh.Source {
 		cmd.Stdout = &text
 	}
-	if err := in.wait(cmd, cmd.Run()); err != nil || !sh.Source {
+	if err := in.wait(ctx, cmd, cmd.Run()); err != nil || !sh.Source {
 		return err
 	}
 	return in.source(ctx, text.Bytes(), sh.Text)
@@ -126,7 +126,7 @@ func (in *Interp) throughShell(ctx context.Context, text string, capture io.Writ
 		err = cmd.Start()
 	}
 	if err != nil {
-		return in.wait(cmd, err)
+		return in.wait(ctx, cmd, err)
 	}
 	p := out.New(stdin, saved.Env())
 	p.SetCols(shellWidth)
@@ -138,7 +138,7 @@ func (in *Interp) throughShell(ctx context.Context, text string, capture io.Writ
 	}
 	in.s.Out = saved
 	stdin.Close()
-	if werr := in.wait(cmd, cmd.Wait()); err == nil {
+	if werr := in.wait(ctx, cmd, cmd.Wait()); err == nil {
 		err = werr
 	}
 	return err
@@ -155,7 +155,7 @@ func (in *Interp) producer(ctx context.Context, text string) (*core.Pipe, error)
 	in.base.Flush()
 	var list bytes.Buffer
 	cmd.Stdout = &list
-	if err := in.wait(cmd, cmd.Run()); err != nil {
+	if err := in.wait(ctx, cmd, cmd.Run()); err != nil {
 		return nil, err
 	}
 	return in.parseList(ctx, list.String(), nil)
