@@ -386,6 +386,18 @@ func TestDeepRecursion(t *testing.T) {
 	}
 }
 
+// TestOneReadPerFrame: all saved registers of a frame come with one read.
+func TestOneReadPerFrame(t *testing.T) {
+	c := assemble(t, amd64CIE, fn{0x1000, 0x1100, []byte{0x0e, 64, 0x83, 7, 0x86, 6, 0x8c, 5, 0x8d, 4, 0x8e, 3, 0x8f, 2}, false})
+	m := &endless{}
+	u := New(AMD64, m, c)
+	u.MaxFrames = 100
+	frames, _ := collect(u, amd64Regs(0x1000, 0x20000, 0))
+	if len(frames) != 100 || m.reads != 100 {
+		t.Errorf("%d frames, %d reads", len(frames), m.reads)
+	}
+}
+
 // TestARM64 walks leaf, signed and saved return addresses in a link register.
 func TestARM64(t *testing.T) {
 	signed := uint64(0x00aa_0000_0000_3010)

@@ -150,6 +150,7 @@ func TestLocations(t *testing.T) {
 		{"abs, neg, not", cat(opConst1s, 0xfb, opAbs, opNeg, opNot, sv), lit(4)},
 		{"and, or, xor", cat(opLit0+12, opLit0+10, opAnd, opLit0+1, opOr, opLit0+3, opXor, sv), lit(10)},
 		{"shifts", cat(opConst1s, 0xf0, opLit0+4, opShra, opLit0+8, opShl, opLit0+4, opShr, sv), lit(0x0ffffffffffffff0)},
+		{"shra keeps the sign, shr does not", cat(opConst1s, 0xf0, opLit0+4, opShra, opConst1s, 0xf0, opConst1u, 60, opShr, opPlus, sv), lit(14)},
 		{"shift by too much", cat(opLit0+1, opConst1u, 64, opShl, sv), lit(0)},
 		{"plus_uconst wraps", cat(opConst1s, 0xff, opPlusUconst, 3, sv), lit(2)},
 
