@@ -83,7 +83,9 @@ func (p *Parser) Next() (*Statement, error) {
 		}
 		if p.lex.pos >= len(p.lex.line) {
 			if err := p.load(); err != nil {
-				p.done = true
+				// After another error than the end, such as Ctrl-C at a prompt,
+				// the caller decides: Stop or go on.
+				p.done = err == io.EOF
 				return nil, err
 			}
 		}
