@@ -84,6 +84,9 @@ func (p *Process) findMain() (*sym.Object, *memImage) {
 	if name == "" {
 		name = p.execfn()
 	}
+	if n, ok := p.src.(interface{ ProgramPath() string }); name == "" && ok {
+		name = n.ProgramPath()
+	}
 	if im == nil {
 		return p.mainByFile(name)
 	}
@@ -108,6 +111,14 @@ func (p *Process) headerNear(phdr uint64, im *memImage) (*memImage, error) {
 func (p *Process) mainByFile(name string) (*sym.Object, *memImage) {
 	if name == "" {
 		return nil, nil
+	}
+	for _, m := range p.mappingsOf(name) {
+		if m.Off != 0 {
+			continue
+		}
+		if im, err := readImage(p.space, uint64(m.Base)); err == nil {
+			return p.add(im, name, true), im
+		}
 	}
 	o := p.noImage(name, p.mappingsOf(name), true)
 	if o == nil {
@@ -210,8 +221,11 @@ func (p *Process) fromLinkMap(lm linkMap, objs []*sym.Object) *sym.Object {
 	var o *sym.Object
 	for _, base := range p.imageBases(lm, maps) {
 		im, err := readImage(p.space, base)
-		if err != nil || im.bias != lm.addr {
+		if err != nil || im.bias != lm.addr || covered(objs, base) {
 			continue
+		}
+		if name == "" {
+			name = fmt.Sprintf("%#x", base)
 		}
 		o = p.add(im, p.fileName(name, m), false)
 		break

@@ -27,7 +27,8 @@ const (
 	atSysinfoEhdr = 33
 )
 
-// Source is what NewProcess needs of a target.
+// Source is what NewProcess needs of a target. A source may also have
+// ProgramPath() string, which names the program when nothing in memory does.
 type Source interface {
 	Virtual() mem.Space
 	// Mappings are the mapped ranges with the paths of mapped files.

@@ -62,7 +62,7 @@ func (t *Target) Status(p *out.Printer) {
 	}
 	if name := t.Program(); name != "" {
 		fmt.Fprintf(p, "file: %s\n", name)
-	} else if name := t.programPath(); name != "" {
+	} else if name := t.ProgramPath(); name != "" {
 		fmt.Fprintf(p, "file: %s\n", name)
 	}
 	if ps := t.notes.psinfo; ps != nil {

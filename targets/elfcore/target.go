@@ -166,7 +166,7 @@ func (t *Target) Warnings() []string {
 // chooseProgram makes the file given, or one beside the core, the answer for the
 // path of the executable in the core.
 func (t *Target) chooseProgram(given string) {
-	mapped := t.programPath()
+	mapped := t.ProgramPath()
 	if given != "" {
 		t.files.Override(mapped, given)
 		return
@@ -198,9 +198,10 @@ func (t *Target) chooseProgram(given string) {
 	}
 }
 
-// programPath is the path of the executable as the core has it: the file mapped
-// at the entry point, else what it was started by.
-func (t *Target) programPath() string {
+// ProgramPath is the path of the executable as the core has it: the file mapped
+// at the entry point, else what it was started by, else the mapped file that has
+// the process's name.
+func (t *Target) ProgramPath() string {
 	if entry, ok := t.Aux(atEntry); ok {
 		for _, f := range t.notes.files {
 			if entry >= f.Start && entry < f.End {
@@ -211,6 +212,13 @@ func (t *Target) programPath() string {
 	if at, ok := t.Aux(atExecfn); ok {
 		if s, err := mem.ReadString(t.inCore, mem.Addr(at), 4096); err == nil {
 			return s
+		}
+	}
+	if ps := t.notes.psinfo; ps != nil && ps.Fname != "" {
+		for _, f := range t.notes.files {
+			if strings.HasPrefix(path.Base(f.Path), ps.Fname) && f.Off == 0 {
+				return f.Path
+			}
 		}
 	}
 	return ""
