@@ -1,0 +1,30 @@
+// Package btf reads BTF, the compact type data of the Linux kernel and its
+// modules, into the model of core/ctype.
+//
+// # Model
+//
+// A File is one BTF blob: a kernel's (vmlinux), or a module's, which is split:
+// its type ids continue those of the kernel's BTF, its base. Types are converted
+// as they are asked for. A type of a split File that lies in its base belongs to
+// the base's File.
+//
+// A module may carry a distilled base (.BTF.base), which holds of the kernel's
+// types only names and sizes, so that the module outlives a rebuild of the
+// kernel. Its stand-ins are resolved by name in the base given; without one, or
+// if the base has no type of that name, they stay as they are: structures
+// without members.
+//
+// # Format
+//
+// Linux Documentation/bpf/btf.rst. The decoding is github.com/cilium/ebpf/btf's
+// and only spec.go speaks to it. That library decodes a type with everything
+// it refers to by recursion, so the number of types of a blob is bounded before
+// it sees it; its panics are turned into errors in one place.
+//
+// # Not handled
+//
+// BTF has variables in its DATASECs only: a kernel's per-CPU variables. It has
+// no inner dimension, lower bound or flexibility of arrays: an array of no
+// elements counts as flexible. Pointers are 8 bytes wide unless Options say
+// otherwise: BTF does not record it.
+package btf
