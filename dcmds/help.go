@@ -87,7 +87,7 @@ func showHelp(c *core.Ctx, d *core.Dcmd) {
 		prefix = ""
 	}
 	c.Printf("%s%s %s\n\n", prefix, d.Name, usage)
-	if text := description(d); text != "" {
+	if text := Description(d); text != "" {
 		c.Printf("%<b>DESCRIPTION%</b>\n")
 		c.P.IncIndent(2)
 		c.Printf("%s", text)
@@ -113,9 +113,25 @@ func targetKind(s *core.Session) string {
 	return "proc"
 }
 
-// description is a dcmd's help text and what its declaration says of options and
+// Synopsis is how a dcmd is typed: "[addr] ::walk name [var]".
+func Synopsis(d *core.Dcmd) string {
+	usage, addr := d.Usage, ""
+	switch d.AddrMode() {
+	case core.AddrOptional:
+		usage, addr = usage[1:], "[addr] "
+	case core.AddrRequired:
+		usage, addr = usage[1:], "addr "
+	}
+	prefix := "::"
+	if strings.IndexByte(`:$=/\?>@`, d.Name[0]) >= 0 {
+		prefix = ""
+	}
+	return strings.TrimRight(addr+prefix+d.Name+" "+usage, " ")
+}
+
+// Description is a dcmd's help text and what its declaration says of options and
 // columns.
-func description(d *core.Dcmd) string {
+func Description(d *core.Dcmd) string {
 	var b strings.Builder
 	b.WriteString(d.Help)
 	if d.Help == "" {
