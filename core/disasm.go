@@ -1,6 +1,8 @@
 package core
 
 import (
+	"errors"
+
 	"github.com/xmdb/xmdb/core/arch/x86"
 	"github.com/xmdb/xmdb/core/mem"
 )
@@ -18,45 +20,60 @@ type DisMode struct {
 	x86         x86.Mode
 }
 
+// ErrNoDisasm is what disassembling gives in the mode "default", in which MDB
+// decodes nothing.
+var ErrNoDisasm = errors.New("no disassembler")
+
 // DisModes are the disassembly modes there are, by name.
 var DisModes = []DisMode{
 	{"amd64", "AMD64 and IA32e 64-bit disassembler", x86.Mode64},
+	{"default", "default no-op disassembler", 0},
 	{"ia16", "Intel 16-bit disassembler", x86.Mode16},
 	{"ia32", "Intel 32-bit disassembler", x86.Mode32},
 }
 
 // CurrentDisMode is the disassembly mode in force: the one chosen with
-// ::dismode, else that of the target's architecture.
-func (s *Session) CurrentDisMode() (DisMode, bool) {
+// ::dismode, else that of the target's architecture, else the default one, which
+// decodes nothing.
+func (s *Session) CurrentDisMode() DisMode {
 	name := s.Opts.DisMode
-	if ar := s.Arch(); name == "" && len(ar.Dis) > 0 {
-		name = ar.Dis[0]
+	if name == "" {
+		name = "default"
+		cx := s.Context()
+		if _, ok := As[Machine](cx); (ok || cx.Target == nil) && len(s.Arch().Dis) > 0 {
+			name = s.Arch().Dis[0]
+		}
 	}
+	m, _ := disMode(name)
+	return m
+}
+
+// disMode finds a mode by name. A mode that no disassembler serves is the
+// default one.
+func disMode(name string) (DisMode, bool) {
 	for _, m := range DisModes {
-		if m.Name == name || name == "default" && m.Name == s.Arch().Name {
+		if m.Name == name {
 			return m, true
 		}
 	}
-	return DisMode{}, false
+	return DisModes[1], false
 }
 
 // SetDisMode chooses a disassembly mode by name; false if there is none such.
 func (s *Session) SetDisMode(name string) bool {
-	old := s.Opts.DisMode
-	s.Opts.DisMode = name
-	if _, ok := s.CurrentDisMode(); !ok {
-		s.Opts.DisMode = old
-		return false
+	_, ok := disMode(name)
+	if ok {
+		s.Opts.DisMode = name
 	}
-	return true
+	return ok
 }
 
 // Disassemble decodes the instruction at addr in sp. The error is that of the
-// read, or ErrNotSup if there is no disassembler for the target.
+// read, or ErrNoDisasm.
 func (s *Session) Disassemble(sp mem.Space, addr uint64) (Insn, error) {
-	m, ok := s.CurrentDisMode()
-	if !ok {
-		return Insn{}, ErrNotSup
+	m := s.CurrentDisMode()
+	if m.x86 == 0 {
+		return Insn{}, ErrNoDisasm
 	}
 	var buf [x86.MaxLen]byte
 	n, err := sp.ReadAt(buf[:], mem.Addr(addr))

@@ -9,7 +9,7 @@ func demangleDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "dem", Usage: "name ...", Descr: "demangle C++ symbol names", Run: runDem},
 		{Name: "$g", Usage: "?", Descr: "get/set C++ demangling options", Run: runDemangleFlags},
-		{Name: "$G", Descr: "enable/disable C++ demangling support", Run: runDemangle},
+		{Name: "$G", Descr: "enable/disable C++ demangling support", AnyAddr: true, Run: runDemangle},
 	}
 }
 
@@ -18,10 +18,10 @@ var demangleFlags = []struct {
 	bit   uint32
 	descr string
 }{
-	{1, "display static/const/volatile"},
-	{2, "display scope"},
-	{4, "display arguments"},
-	{8, "display mangled name"},
+	{sym.KeepQualifiers, "static/const/volatile member func qualifiers displayed"},
+	{sym.KeepScope, "scope resolution specifiers displayed"},
+	{sym.KeepParams, "function arguments displayed"},
+	{sym.AddMangled, "mangled name displayed"},
 }
 
 func runDem(c *core.Ctx) error {
@@ -33,7 +33,7 @@ func runDem(c *core.Ctx) error {
 			c.Warnf("name is not a string")
 			return core.ErrUsage
 		}
-		c.Printf("%s == %s\n", a.Str, sym.DemangleBrief(a.Str))
+		c.Printf("%s == %s\n", a.Str, sym.DemangleAs(a.Str, c.Session.Namespace().DemangleFlags))
 	}
 	return nil
 }
@@ -43,10 +43,12 @@ func runDemangle(c *core.Ctx) error {
 		return core.ErrUsage
 	}
 	c.Opts.DemangleOn = !c.Opts.DemangleOn
-	c.Session.Namespace().Demangle = c.Opts.DemangleOn
-	word := "disabled"
-	if c.Opts.DemangleOn {
-		word = "enabled"
+	ns := c.Session.Namespace()
+	ns.Demangle = c.Opts.DemangleOn
+	word := "enabled"
+	if !ns.Demangle {
+		word = "disabled"
+		ns.DemangleFlags = sym.KeepScope // as MDB, which unloads its demangler
 	}
 	c.Printf("C++ symbol demangling %s\n", word)
 	return nil
@@ -56,12 +58,17 @@ func runDemangleFlags(c *core.Ctx) error {
 	if len(c.Args) != 0 {
 		return core.ErrUsage
 	}
+	if !c.Opts.DemangleOn {
+		c.Warnf("C++ demangling facility is currently disabled")
+		return core.ErrFailed
+	}
+	ns := c.Session.Namespace()
 	if c.HasAddr {
-		c.Opts.Demangle = uint32(c.Addr) & 0xf
+		ns.DemangleFlags = uint32(c.Addr) & 0xf
 	}
 	for _, f := range demangleFlags {
 		state := "off"
-		if c.Opts.Demangle&f.bit != 0 {
+		if ns.DemangleFlags&f.bit != 0 {
 			state = "on"
 		}
 		c.Printf("0x%x\t%s\t%s\n", f.bit, state, f.descr)

@@ -2,6 +2,7 @@ package dcmds
 
 import (
 	"debug/elf"
+	"strconv"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -24,8 +25,8 @@ func disDcmds() []*core.Dcmd {
 				{Letter: 'w', Help: "show a window around the address"},
 				{Letter: 'n', Kind: core.Uint, Arg: "cnt", Help: "number of instructions"},
 			}, Run: runDis},
-		{Name: "dismode", Usage: "[mode]", Descr: "get/set disassembly mode", AnyAddr: true, Run: runDismode},
-		{Name: "$V", Usage: "[mode]", Descr: "get/set disassembly mode", AnyAddr: true, Run: runDismode},
+		{Name: "dismode", Usage: "[mode]", Descr: "get/set disassembly mode", Run: runDismode},
+		{Name: "$V", Usage: "[mode]", Descr: "get/set disassembly mode", Run: runDismode},
 		{Name: "disasms", Descr: "list available disassemblers", Run: runDisasms},
 	}
 }
@@ -52,9 +53,6 @@ func runDis(c *core.Ctx) error {
 		if addr, err = disAddress(c); err != nil {
 			return err
 		}
-	}
-	if _, ok := core.As[core.Machine](cx); !ok && cx.Target != nil {
-		return core.ErrFailed // no instructions in a raw file
 	}
 	window := c.Opt('w')
 	end := uint64(0)
@@ -139,8 +137,11 @@ func (l *listing) one(addr uint64) (core.Insn, error) {
 		return core.Insn{}, core.ErrIntr
 	}
 	in, err := l.c.Disassemble(l.sp, addr)
-	if err != nil {
-		return in, l.c.Warn(err, "failed to read instruction at %#lx", addr)
+	switch {
+	case err == core.ErrNoDisasm:
+		return in, core.ErrFailed
+	case err != nil:
+		return in, l.c.Warn(err, "failed to read instruction at %#lr", addr)
 	}
 	return in, nil
 }
@@ -179,14 +180,16 @@ func (l *listing) window(addr, n uint64) error {
 }
 
 // before is the address n instructions before addr. It is reached from the start
-// of the function that addr lies in; without one addr itself is given.
+// of the function that addr lies in; if that does not lead to addr, addr itself
+// is given.
 func (l *listing) before(addr, n uint64) uint64 {
 	m, err := l.c.Session.Namespace().LookupAddr(addr, l.c.Opts.SymDist)
-	if err != nil || m.Value >= addr {
+	if err != nil || n == 0 {
 		return addr
 	}
 	var starts []uint64
-	for at := m.Value; at < addr; {
+	at := m.Value
+	for at < addr {
 		in, err := l.c.Disassemble(l.sp, at)
 		if err != nil || l.c.Err() != nil {
 			return addr
@@ -194,29 +197,28 @@ func (l *listing) before(addr, n uint64) uint64 {
 		starts = append(starts, at)
 		at += uint64(in.Len)
 	}
-	if uint64(len(starts)) > n {
-		starts = starts[uint64(len(starts))-n:]
-	}
-	if len(starts) == 0 {
+	if at != addr || len(starts) == 0 {
 		return addr
 	}
-	return starts[0]
+	return starts[uint64(len(starts))-min(n, uint64(len(starts)))]
 }
 
 func runDismode(c *core.Ctx) error {
-	if len(c.Args) > 0 {
-		name, err := word(c)
-		if err != nil {
-			return err
+	if len(c.Args) > 1 {
+		return core.ErrUsage
+	}
+	if len(c.Args) == 1 {
+		name := c.Args[0].Str
+		if c.Args[0].IsImm {
+			name = strconv.FormatUint(c.Args[0].Imm, 10)
 		}
 		if !c.SetDisMode(name) {
 			c.Warnf("failed to set disassembly mode: unknown disassembler name")
 			return core.ErrFailed
 		}
 	}
-	if m, ok := c.CurrentDisMode(); ok {
-		c.Printf("disassembly mode is %s (%s)\n", m.Name, m.Descr)
-	}
+	m := c.CurrentDisMode()
+	c.Printf("disassembly mode is %s (%s)\n", m.Name, m.Descr)
 	return nil
 }
 

@@ -38,7 +38,7 @@ func runLoad(c *core.Ctx) error {
 	}
 	if m == nil {
 		if !c.Opt('s') {
-			c.Warnf("%s module not found", name)
+			c.Warnf("no module '%s' could be found", name)
 		}
 		return core.ErrFailed
 	}

@@ -1,6 +1,7 @@
 package dcmds
 
 import (
+	"os"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -17,7 +18,11 @@ func propertyDcmds() []*core.Dcmd {
 		{Name: "$w", Descr: "get/set output page width", AnyAddr: true, Run: runWidth},
 		{Name: "$W", Descr: "re-open target in write mode", AnyAddr: true, Run: runReopen},
 		{Name: "term", Descr: "display current terminal type", AnyAddr: true, Run: func(c *core.Ctx) error {
-			c.Printf("%s\n", c.Session.Opts.Term)
+			term := c.Session.Opts.Term
+			if term == "" {
+				term = os.Getenv("TERM")
+			}
+			c.Printf("%s\n", term)
 			return nil
 		}},
 	}

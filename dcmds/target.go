@@ -9,7 +9,7 @@ import (
 func targetDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "xdata", Descr: "print list of external data buffers", Run: runXdata},
-		{Name: "vtop", Usage: "?[-a as]", Descr: "print physical mapping of virtual address",
+		{Name: "vtop", Usage: ":[-a as]", Descr: "print physical mapping of virtual address", AnyAddr: true,
 			Opts: []core.Opt{{Letter: 'a', Kind: core.Uint, Arg: "as", Help: "address space"}}, Run: runVtop},
 		{Name: "context", Usage: ":", Descr: "change debugger target context", Run: runContext},
 		{Name: "$p", Usage: ":", Descr: "change debugger target context", Run: runContext},

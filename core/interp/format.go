@@ -267,26 +267,18 @@ func (v *view) readString(addr uint64) (string, error) {
 	return mem.ReadString(v.sp, mem.Addr(addr), maxString)
 }
 
-// canDisassemble tells whether instructions can be had: of a value always, of a
-// target if it has an architecture.
-func (v *view) canDisassemble() bool {
-	cx := v.c.Session.Context()
-	_, ok := core.As[core.Machine](cx)
-	return v.value || ok || cx.Target == nil
-}
-
 // instruction decodes one; ok is false if there is none.
 func (v *view) instruction(addr uint64) (core.Insn, bool) {
-	if !v.canDisassemble() {
-		return core.Insn{}, false
-	}
 	sp := v.sp
 	if image, ok := sp.(valueSpace); ok {
 		sp = padded(image)
 	}
 	in, err := v.c.Disassemble(sp, addr)
-	if err != nil {
-		v.c.Warnf("failed to read instruction at %#lx: %s", addr, core.Reason(err))
+	switch {
+	case err == core.ErrNoDisasm:
+		return in, false
+	case err != nil:
+		v.c.Warnf("failed to read instruction at %#lr: %s", addr, core.Reason(err))
 		return in, false
 	}
 	return in, true

@@ -13,8 +13,11 @@ import (
 // assignment and macro files.
 func Dcmds() []*core.Dcmd {
 	verb := func(name, descr string, run func(*core.Ctx) error) *core.Dcmd {
-		return &core.Dcmd{Name: name, Usage: "?fmt-list", Descr: descr, Run: run}
+		return &core.Dcmd{Name: name, Usage: "fmt-list", Descr: descr, AnyAddr: true, Run: run}
 	}
+	const help = "Macro files are looked for on the macro path (-I, ::set -I). A name without a\n" +
+		"file may be an alias ($M lists them) or the name of a type, which is then\n" +
+		"printed at the address.\n"
 	return []*core.Dcmd{
 		verb("/", "format data from virtual as", func(c *core.Ctx) error {
 			return formatVerb(c, c.Space(), true)
@@ -30,8 +33,8 @@ func Dcmds() []*core.Dcmd {
 		}),
 		verb("=", "format immediate value", valueVerb),
 		{Name: ">", Usage: "variable-name", Descr: "assign variable", AnyAddr: true, Run: assign},
-		{Name: "$<", Usage: "?macro-name", Descr: "replace input with macro", Run: execMacro},
-		{Name: "$<<", Usage: "?macro-name", Descr: "source macro", Run: sourceMacro},
+		{Name: "$<", Usage: "macro-name", Descr: "replace input with macro", Help: help, AnyAddr: true, Run: execMacro},
+		{Name: "$<<", Usage: "macro-name", Descr: "source macro", Help: help, AnyAddr: true, Run: sourceMacro},
 	}
 }
 

@@ -13,9 +13,62 @@ func Demangle(name string) string {
 	return demangleWith(name)
 }
 
-// DemangleBrief is Demangle without the parameters of functions, as ::dem shows
-// names.
-func DemangleBrief(name string) string { return demangleWith(name, demangle.NoParams) }
+// Flags of DemangleAs: what is kept of a demangled name. They are the bits of MDB's
+// $g.
+const (
+	KeepQualifiers = 1 << iota // a leading static, trailing const and volatile
+	KeepScope                  // ns::cls::
+	KeepParams                 // (int, char)
+	AddMangled                 // [_ZN..]
+)
+
+// DemangleAs is Demangle with parts of the name taken out as MDB does: the
+// parameters are what is between the first and the last parenthesis, whatever
+// they are part of. A name that is not mangled is returned as it is.
+func DemangleAs(name string, flags uint32) string {
+	full := Demangle(name)
+	if full == name {
+		return name
+	}
+	s := full
+	if flags&KeepQualifiers == 0 {
+		s = strings.TrimPrefix(s, "static ")
+		for short := ""; short != s; {
+			short = s
+			s = strings.TrimSuffix(strings.TrimSuffix(s, " const"), " volatile")
+		}
+	}
+	if flags&KeepParams == 0 {
+		if l, r := strings.IndexByte(s, '('), strings.LastIndexByte(s, ')'); l >= 0 && r > l {
+			s = s[:l] + s[r+1:]
+		}
+	}
+	if flags&KeepScope == 0 {
+		s = withoutScope(s)
+	}
+	if flags&AddMangled != 0 {
+		s += "[" + name + "]"
+	}
+	return s
+}
+
+// withoutScope takes out what is between the first blank and the last colon
+// before a parenthesis.
+func withoutScope(s string) string {
+	head := s
+	if l := strings.IndexByte(s, '('); l >= 0 {
+		head = s[:l]
+	}
+	colon := strings.LastIndexByte(head, ':')
+	if colon < 0 {
+		return s
+	}
+	blank := strings.IndexByte(head, ' ')
+	if blank < 0 || blank > colon {
+		return s[colon+1:]
+	}
+	return s[:blank+1] + s[colon+1:]
+}
 
 // maxMangled bounds what is given to the demangler: longer names are hostile or
 // of no use to a reader.

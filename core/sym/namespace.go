@@ -13,6 +13,8 @@ type Namespace struct {
 	Private PrivateTable
 	// Demangle makes Format print C++ and Rust names demangled ($G).
 	Demangle bool
+	// DemangleFlags say how (DemangleAs).
+	DemangleFlags uint32
 	// ShowLMID makes Format print link map ids of the base link map's objects too
 	// (::set -o showlmid).
 	ShowLMID bool
@@ -28,7 +30,7 @@ type span struct {
 
 // NewNamespace makes a namespace of objects in load order.
 func NewNamespace(objs ...*Object) *Namespace {
-	ns := &Namespace{}
+	ns := &Namespace{DemangleFlags: KeepScope}
 	ns.SetObjects(objs)
 	return ns
 }
@@ -217,7 +219,7 @@ func (ns *Namespace) LookupAddr(addr, distance uint64) (Match, error) {
 func (ns *Namespace) Label(m Match, addr uint64) string {
 	name := m.Name
 	if ns.Demangle {
-		name = Demangle(name)
+		name = DemangleAs(name, ns.DemangleFlags)
 	}
 	if m.PLT == "PLT:" {
 		return m.PLT + name

@@ -86,7 +86,7 @@ func TestFormat(t *testing.T) {
 		t.Errorf("mangled: %q", got)
 	}
 	ns.Demangle = true
-	if got, _ := ns.Format(0x401201, 0, 16); got != "ns::f(int)+1" {
+	if got, _ := ns.Format(0x401201, 0, 16); got != "ns::f+1" {
 		t.Errorf("demangled: %q", got)
 	}
 	ns.ShowLMID = true
