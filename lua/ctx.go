@@ -207,17 +207,37 @@ func (st *state) ctxRow(L *glua.LState) int {
 		L.RaiseError("ctx:row needs a command with columns")
 	}
 	named, byName := L.Get(2).(*glua.LTable)
+	cell := func(col column) glua.LValue {
+		if byName {
+			return named.RawGetString(col.name)
+		}
+		return L.Get(2 + col.arg)
+	}
+	if v.c.PipeOut {
+		st.pipeRow(L, v, cell(v.cmd.cols[t.Pipe]))
+		return 0
+	}
 	vals := make([]any, len(v.cmd.cols))
 	for i, col := range v.cmd.cols {
-		lv := L.Get(2 + col.arg)
-		if byName {
-			lv = named.RawGetString(col.name)
-		}
-		vals[i] = st.rowValue(L, lv, col.verb)
+		vals[i] = st.rowValue(L, cell(col), col.verb)
 	}
 	v.c.Row(vals...)
 	threadOf(L).wrote(L)
 	return 0
+}
+
+// pipeRow passes on what a row puts into a pipe, with its type if that is known.
+func (st *state) pipeRow(L *glua.LState, v *ctxValue, lv glua.LValue) {
+	n, _, err := asInteger(lv)
+	if err != nil {
+		L.RaiseError("column for the pipe: %s", err.Error())
+	}
+	t := objectType(lv)
+	if name := v.c.Dcmd.Table.Type; t == nil && name != "" {
+		t, _ = st.lookupType(name)
+	}
+	v.c.Emit(n.v, t)
+	threadOf(L).wrote(L)
 }
 
 // ctxEmit is ctx:emit(value or list [, type]): values for the next stage.

@@ -152,6 +152,7 @@ func (t *thread) str(L *glua.LState, n int) {
 // poll compares the heap with what it was when the outermost call began.
 func (st *state) poll() error {
 	st.charged = 0
+	st.heap = min(st.heap, metric("/gc/heap/live:bytes")) // what was garbage then is gone
 	if heapBytes() <= st.heap+maxMemory {
 		return nil
 	}

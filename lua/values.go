@@ -173,35 +173,44 @@ func bitTable(L *glua.LState, v glua.LValue) out.Bits {
 }
 
 // rowValue is a Lua value as a cell of a table: addresses are hex, also in JSON.
+// verb is the conversion of its column, 0 if the column is not shown.
 func (st *state) rowValue(L *glua.LState, v glua.LValue, verb byte) any {
-	if verb == 's' {
-		return st.printText(L, v)
-	}
 	switch v := v.(type) {
 	case glua.LBool:
 		return bool(v)
 	case glua.LString:
 		return string(v)
 	case *glua.LNilType:
-		if verb == 0 {
+		if verb == 's' || verb == 0 {
 			return nil
 		}
-		return out.Hex(0)
+		return out.Hex(0) // a null pointer
 	case *glua.LUserData:
-		switch u := v.Value.(type) {
-		case *object:
-			return out.Hex(u.Addr)
-		case *integer:
-			if u.enum != nil && verb == 0 {
-				return u.String()
-			}
-			if u.enum == nil && !u.signed && (verb == 'p' || verb == 'a' || verb == 'A' || verb == 0 || verb == 'x') {
-				return out.Hex(u.v)
-			}
+		if x, ok := st.rowInteger(L, v, verb); ok {
+			return x
 		}
 	}
 	if g := st.goValue(v); g != nil {
 		return g
 	}
 	return st.stringOf(L, v)
+}
+
+func (st *state) rowInteger(L *glua.LState, v *glua.LUserData, verb byte) (any, bool) {
+	asText := verb == 's' || verb == 0
+	switch u := v.Value.(type) {
+	case *object:
+		if asText && st.isChar(u) {
+			return st.printText(L, v), true
+		}
+		return out.Hex(u.Addr), true
+	case *integer:
+		switch {
+		case u.enum != nil && asText:
+			return u.String(), true
+		case u.enum == nil && !u.signed && verb != 'd' && verb != 'u' && verb != 'i':
+			return out.Hex(u.v), true
+		}
+	}
+	return nil, false
 }
