@@ -102,7 +102,7 @@ func (e *enumView) header() {
 
 // value shows one value: of flags decoded into names.
 func (e *enumView) value(v int64, flags bool) error {
-	if v != int64(int32(v)) && v != int64(uint32(v)) {
+	if v != int64(int32(v)) && !e.t.Body().Unsigned && e.t.Size() <= 4 {
 		e.c.Warnf("value '%lld' out of enumeration range", v)
 	}
 	e.header()

@@ -128,7 +128,7 @@ func printPlanOf(c *core.Ctx) (*printPlan, error) {
 	}
 	plan = &printPlan{typ: t, words: words, given: given, world: c.World()}
 	plan.size = plan.world.Size(t)
-	plan.printer = value.Printer{P: c.P, O: printOptions(c), Warn: func(err error, format string, args ...any) {
+	plan.printer = value.Printer{P: c.P, O: printOptions(c), Stop: c.Err, Warn: func(err error, format string, args ...any) {
 		if err == nil {
 			c.Warnf(format, args...)
 		} else {
@@ -372,6 +372,9 @@ func (p *printPlan) show(c *core.Ctx, acc *value.Access, l value.Label, sp mem.S
 	}
 	p.printer.Failed = nil
 	err := p.printer.Print(v, l)
+	if c.Err() != nil {
+		return c.Err()
+	}
 	if err == nil && path.Off != 0 { // of a bit-field MDB says twice that it cannot be read
 		err = p.printer.Failed
 	}

@@ -4,6 +4,10 @@ package ctype
 // are followed: type data is not trusted to be free of loops.
 const maxChain = 64
 
+// maxVisits bounds how many structures are looked into to find a member or an
+// alignment: types that contain each other twice over multiply with each level.
+const maxVisits = 10000
+
 // isAlias tells the kinds that only name or qualify another type.
 func (k Kind) isAlias() bool {
 	switch k {
@@ -81,20 +85,23 @@ func mul(a, b uint64) uint64 {
 
 // Align is the natural alignment of the type in bytes, at least 1: of a scalar
 // its size (at most 16), of an aggregate that of its most aligned member.
-func (t *Type) Align() uint64 { return t.align(0) }
+func (t *Type) Align() uint64 {
+	budget := maxVisits
+	return t.align(0, &budget)
+}
 
-func (t *Type) align(depth int) uint64 {
+func (t *Type) align(depth int, budget *int) uint64 {
 	t = t.Resolve()
-	if t == nil || depth > maxChain {
+	if *budget--; t == nil || depth > maxChain || *budget < 0 {
 		return 1
 	}
 	switch t.kind {
 	case Array:
-		return t.Elem().align(depth + 1)
+		return t.Elem().align(depth+1, budget)
 	case Struct, Union:
 		most := uint64(1)
 		for _, m := range t.Members() {
-			most = max(most, m.Type.align(depth+1))
+			most = max(most, m.Type.align(depth+1, budget))
 		}
 		return most
 	}
@@ -113,14 +120,15 @@ func (t *Type) FindMember(name string) (Member, error) {
 	if r == nil || !r.kind.IsStruct() {
 		return Member{}, ErrNotStruct
 	}
-	if m, ok := r.findMember(name, 0); ok {
+	budget := maxVisits
+	if m, ok := r.findMember(name, 0, &budget); ok {
 		return m, nil
 	}
 	return Member{}, ErrNoMember
 }
 
-func (t *Type) findMember(name string, depth int) (Member, bool) {
-	if depth > maxChain {
+func (t *Type) findMember(name string, depth int, budget *int) (Member, bool) {
+	if *budget--; depth > maxChain || *budget < 0 {
 		return Member{}, false
 	}
 	for _, m := range t.Members() {
@@ -134,20 +142,20 @@ func (t *Type) findMember(name string, depth int) (Member, bool) {
 		if in == nil || !in.kind.IsStruct() {
 			continue
 		}
-		if found, ok := in.findMember(name, depth+1); ok {
+		if found, ok := in.findMember(name, depth+1, budget); ok {
 			found.Off += m.Off
 			return found, true
 		}
 	}
 	if v := t.get().Variants; v != nil {
-		return v.find(name, depth)
+		return v.find(name, depth, budget)
 	}
 	return Member{}, false
 }
 
 // find looks for a member of a tagged union: the discriminant, an alternative by
 // its name, or a member of one.
-func (v *Variants) find(name string, depth int) (Member, bool) {
+func (v *Variants) find(name string, depth int, budget *int) (Member, bool) {
 	if v.Tag != nil && v.Tag.Name == name {
 		return *v.Tag, true
 	}
@@ -161,7 +169,7 @@ func (v *Variants) find(name string, depth int) (Member, bool) {
 		if in == nil || !in.kind.IsStruct() {
 			continue
 		}
-		if found, ok := in.findMember(name, depth+1); ok {
+		if found, ok := in.findMember(name, depth+1, budget); ok {
 			found.Off += a.Member.Off
 			return found, true
 		}

@@ -21,10 +21,12 @@ func (w *walk) hole(d int) *hole {
 
 // beforeElement prints the hole between what came before at this depth and the
 // element, and notes where the element ends.
-func (w *walk) beforeElement(base *ctype.Type, bits uint32, off uint64, depth int) {
+func (w *walk) beforeElement(base *ctype.Type, bits uint32, off uint64, depth int) error {
 	d := depth + w.nest
 	if h := w.hole(d); depth != 0 && off > h.next {
-		w.printHole(depth, h.next, off)
+		if err := w.printHole(depth, h.next, off); err != nil {
+			return err
+		}
 	}
 	end := off + base.Size()*8
 	if bits != 0 {
@@ -37,6 +39,7 @@ func (w *walk) beforeElement(base *ctype.Type, bits uint32, off uint64, depth in
 		w.hole(d).union = k == ctype.Union
 		w.hole(d + 1).next = off
 	}
+	return nil
 }
 
 // beforeClose prints the hole at the end of a structure.
@@ -45,21 +48,27 @@ func (w *walk) beforeClose(d, depth int) {
 		return
 	}
 	if end, expected := w.hole(d+1).next, w.hole(d).next; end < expected {
-		w.printHole(depth+1, end, expected)
+		_ = w.printHole(depth+1, end, expected) // who wanted it stopped is asked again
 	}
 }
 
 // printHole prints the bits from off to end as integers of at most 8 bytes.
-func (w *walk) printHole(depth int, off, end uint64) {
+func (w *walk) printHole(depth int, off, end uint64) error {
 	const word = 64
 	for end-off > word {
-		next := min((off+word)&^(word-1), end)
-		w.printHole(depth, off, next)
+		if err := w.pr.stopped(); err != nil {
+			return err
+		}
+		next := (off + word) &^ (word - 1)
+		w.printBits(depth, off, next)
 		off = next
 	}
-	if off >= end {
-		return
-	}
+	w.printBits(depth, off, end)
+	return nil
+}
+
+// printBits prints a hole of at most 64 bits.
+func (w *walk) printBits(depth int, off, end uint64) {
 	bits := end - off
 	size := bits / 8
 	field := off%8 != 0 || bits%8 != 0 || size&(size-1) != 0

@@ -13,10 +13,22 @@ import (
 // strings, enums the names of their values where they have one, pointers Hex. A
 // member that cannot be read is its error. o.Depth limits nesting; what is
 // deeper is null.
-func (v Value) JSON(o Options) any { return v.json(&o, 0) }
+//
+// At most a million values are written, so that hostile type data cannot fill
+// the memory; the rest are errors.
+func (v Value) JSON(o Options) any {
+	return v.json(&jsonWalk{Options: o, left: maxValues}, 0)
+}
 
-func (v Value) json(o *Options, depth int) any {
-	if depth > maxDepth {
+const maxValues = 1 << 20
+
+type jsonWalk struct {
+	Options
+	left int // values that may still be written
+}
+
+func (v Value) json(o *jsonWalk, depth int) any {
+	if o.left--; depth > maxDepth || o.left < 0 {
 		return fmt.Errorf("type %s is nested too deeply", v.Type)
 	}
 	base := v.Base()
@@ -90,9 +102,12 @@ func (v Value) number() any {
 }
 
 // object gives the members; those of anonymous members count as the whole's own.
-func (v Value) object(o *Options, base *ctype.Type, depth int) out.Object {
+func (v Value) object(o *jsonWalk, base *ctype.Type, depth int) out.Object {
 	obj := out.Object{}
 	for _, m := range base.Members() {
+		if o.left < 0 {
+			break
+		}
 		obj = v.field(obj, o, m, depth)
 	}
 	vs := base.Body().Variants
@@ -112,7 +127,7 @@ func (v Value) object(o *Options, base *ctype.Type, depth int) out.Object {
 	return obj
 }
 
-func (v Value) field(obj out.Object, o *Options, m ctype.Member, depth int) out.Object {
+func (v Value) field(obj out.Object, o *jsonWalk, m ctype.Member, depth int) out.Object {
 	s := v.sub(&m)
 	val := s.json(o, depth+1)
 	if in, ok := val.(out.Object); ok && m.Name == "" {
@@ -146,7 +161,7 @@ func (v Value) pointedText() (string, bool) {
 	return s, err == nil && printable(s)
 }
 
-func (v Value) list(o *Options, base *ctype.Type, depth int) any {
+func (v Value) list(o *jsonWalk, base *ctype.Type, depth int) any {
 	n := min(base.Count(), o.ArrayMem)
 	elem := v.W.Resolve(base.Elem())
 	if isChar(elem) && base.Count() <= min(o.ArrayStr, maxString) && base.Count() > 0 {
@@ -163,6 +178,9 @@ func (v Value) list(o *Options, base *ctype.Type, depth int) any {
 		return err // one reason for all of it
 	}
 	for i := range n {
+		if o.left < 0 {
+			break
+		}
 		e, err := v.Index(i)
 		if err != nil {
 			return err

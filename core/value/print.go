@@ -39,8 +39,20 @@ type Printer struct {
 	// Warn says why something was left out; err is the reason, nil if the text
 	// is complete.
 	Warn func(err error, format string, args ...any)
+	// Stop, if set, is asked now and then; an error ends the printing.
+	Stop func() error
 	// Failed is the reason of the last read that failed, nil if none did.
 	Failed error
+
+	count int // of elements printed
+}
+
+// stopped asks now and then whether to go on.
+func (pr *Printer) stopped() error {
+	if pr.count++; pr.count%1024 != 0 || pr.Stop == nil {
+		return nil
+	}
+	return pr.Stop()
 }
 
 // Label is what stands before a value: the member path by which it was asked for.
@@ -102,6 +114,9 @@ func (w *walk) visit(it item, off uint64, depth int) error {
 	if depth+w.nest > maxDepth {
 		return fmt.Errorf("type %s is nested too deeply", it.typ)
 	}
+	if err := w.pr.stopped(); err != nil {
+		return err
+	}
 	base := w.w.Resolve(it.typ)
 	if err := w.element(it, base, off, depth); err != nil {
 		return err
@@ -112,7 +127,7 @@ func (w *walk) visit(it item, off uint64, depth int) error {
 	for _, m := range base.Members() {
 		sub := item{m.Name, m.Type, m.Bits}
 		if m.Base {
-			if empty(w.w.Resolve(m.Type), 0) {
+			if isEmpty(w.w.Resolve(m.Type)) {
 				continue // a base class without data
 			}
 			sub.name = "<" + m.Type.Name() + ">"
@@ -127,14 +142,19 @@ func (w *walk) visit(it item, off uint64, depth int) error {
 	return nil
 }
 
-// empty tells a structure that has nothing to show.
-func empty(t *ctype.Type, depth int) bool {
+// isEmpty tells a structure that has nothing to show.
+func isEmpty(t *ctype.Type) bool {
+	budget := maxDepth
+	return empty(t, &budget)
+}
+
+func empty(t *ctype.Type, budget *int) bool {
 	b := t.Body()
-	if !t.Kind().IsStruct() || b.Variants != nil || depth > maxDepth {
+	if *budget--; !t.Kind().IsStruct() || b.Variants != nil || *budget < 0 {
 		return false
 	}
 	for i := range b.Members {
-		if m := &b.Members[i]; !m.Base || !empty(m.Type.Resolve(), depth+1) {
+		if m := &b.Members[i]; !m.Base || !empty(m.Type.Resolve(), budget) {
 			return false
 		}
 	}
@@ -204,7 +224,9 @@ func (w *walk) element(it item, base *ctype.Type, off uint64, depth int) error {
 	}
 	kind := base.Kind()
 	if w.pr.O.Holes {
-		w.beforeElement(base, it.bits, off, depth)
+		if err := w.beforeElement(base, it.bits, off, depth); err != nil {
+			return err
+		}
 	}
 	w.head(it, base, off, depth)
 	if depth == 0 && w.label.Set {

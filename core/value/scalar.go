@@ -57,7 +57,7 @@ func (w *walk) open(it item, base *ctype.Type, off uint64) error {
 		return nil
 	}
 	switch {
-	case empty(base, 0):
+	case isEmpty(base):
 		w.text("{}")
 	case uint64(w.depth) == w.depthMax:
 		w.text("{ ... }")
@@ -76,7 +76,7 @@ func (w *walk) inetStruct(it item, off uint64) (done bool, err error) {
 	name := it.typ.Name()
 	addr := w.base + off/8
 	switch k := it.typ.Kind(); {
-	case k == ctype.Typedef && name == "in6_addr_t", k == ctype.Struct && name == "in6_addr":
+	case k == ctype.Typedef && name == "in6_addr_t" && !w.pr.O.BaseType, k == ctype.Struct && name == "in6_addr":
 		if err := readFull(w.sp, w.buf[:16], addr); err != nil {
 			return false, w.unreadable(err, "failed to read %s pointer at %llx", it.name, addr)
 		}
@@ -145,7 +145,7 @@ func (w *walk) integer(t *ctype.Type, e ctype.Encoding, off uint64) error {
 
 // special prints the integers that have a notation of their own.
 func (w *walk) special(t *ctype.Type, v uint64, b []byte) bool {
-	if t.Kind() != ctype.Typedef {
+	if t.Kind() != ctype.Typedef || w.pr.O.BaseType { // MDB compares the text it shows
 		return false
 	}
 	switch t.Name() {
@@ -256,7 +256,7 @@ func (w *walk) pointer(it item, base *ctype.Type, off uint64) error {
 		return nil
 	}
 	w.pr.P.Printf("%a", v)
-	if v == 0 || base.Kind() != ctype.Pointer || it.typ.Kind() == ctype.Typedef && it.typ.Name() == "caddr_t" {
+	if v == 0 || base.Kind() != ctype.Pointer || it.typ.Kind() == ctype.Typedef && it.typ.Name() == "caddr_t" && !w.pr.O.BaseType {
 		return nil
 	}
 	if s, ok := w.pointedText(base, v); ok {

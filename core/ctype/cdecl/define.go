@@ -220,7 +220,7 @@ func (c *Types) addMember(s *ctype.Type, b *ctype.Body, m *member, lookup func(s
 	off := uint64(0)
 	if n := len(b.Members); n > 0 && s.Kind() == ctype.Struct {
 		last := b.Members[n-1]
-		a := max(c.align(t, 0), 1)
+		a := max(c.align(t, new(int)), 1)
 		off = (last.Off/8 + width(last.Type) + a - 1) / a * a
 	}
 	b.Members = append(b.Members, ctype.Member{Name: m.name, Type: t, Off: off * 8})
@@ -236,27 +236,30 @@ func width(t *ctype.Type) uint64 {
 	return t.Size()
 }
 
+// maxVisits bounds the types that are looked into for an alignment.
+const maxVisits = 10000
+
 // align is the alignment as the CTF library has it: of a structure only the
 // first member counts.
-func (c *Types) align(t *ctype.Type, depth int) uint64 {
+func (c *Types) align(t *ctype.Type, visits *int) uint64 {
 	r := t.Resolve()
-	if depth > 64 {
+	if *visits++; *visits > maxVisits {
 		return 1
 	}
 	switch r.Kind() {
 	case ctype.Pointer, ctype.Function:
 		return uint64(c.ptrSize)
 	case ctype.Array:
-		return c.align(r.Elem(), depth+1)
+		return c.align(r.Elem(), visits)
 	case ctype.Struct:
 		if ms := r.Members(); len(ms) > 0 {
-			return c.align(ms[0].Type, depth+1)
+			return c.align(ms[0].Type, visits)
 		}
 		return 0
 	case ctype.Union:
 		most := uint64(0)
 		for _, m := range r.Members() {
-			most = max(most, c.align(m.Type, depth+1))
+			most = max(most, c.align(m.Type, visits))
 		}
 		return most
 	}
