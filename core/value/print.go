@@ -307,7 +307,7 @@ func (w *walk) name(name string, depth int) {
 func (w *walk) typeName(it item, base *ctype.Type) string {
 	name := it.typ.String()
 	if it.bits != 0 && base.Kind() == ctype.Integer && base.Enc().Bits != it.bits {
-		name = ctype.BaseNames(base.Name())[0] + ":" + strconv.Itoa(int(it.bits))
+		name = ctype.CanonicalBase(base.Name()) + ":" + strconv.Itoa(int(it.bits))
 	}
 	if w.pr.O.BaseType {
 		switch b := base.String(); b {

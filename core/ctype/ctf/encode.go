@@ -253,7 +253,7 @@ func (e *encoder) members(b *ctype.Body) []byte {
 func (e *encoder) bitField(t *ctype.Type, enc ctype.Encoding) *ctype.Type {
 	base := "unsigned int"
 	if r := t.Resolve(); r.Kind() == ctype.Integer {
-		base = ctype.BaseNames(r.Name())[0]
+		base = ctype.CanonicalBase(r.Name())
 	} else {
 		enc = ctype.Encoding{Bits: enc.Bits}
 	}
