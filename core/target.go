@@ -56,6 +56,11 @@ type (
 	Registers interface {
 		Registers(thread uint64) (*arch.Regs, error)
 	}
+	// Syscalls tells the system call a thread is in, by the system's number of it;
+	// ok is false if the thread is in none.
+	Syscalls interface {
+		Syscall(thread uint64) (nr int64, ok bool)
+	}
 	// Unwinder gives the frames of a stack from registers, innermost first.
 	Unwinder interface {
 		Frames(ctx context.Context, regs *arch.Regs) iter.Seq2[unwind.Frame, error]

@@ -14,6 +14,15 @@ func (st *state) targetFunctions() map[string]glua.LGFunction {
 	return map[string]glua.LGFunction{
 		"threads": st.threads, "regs": st.regs, "reg": st.reg, "frames": st.frames,
 		"xdata": st.xdata, "mappings": st.mappings,
+		"syscall": func(L *glua.LState) int { // number of the system call a thread is in, or nil
+			L.Push(glua.LNil)
+			if s, ok := core.As[core.Syscalls](st.s.Context()); ok {
+				if nr, in := s.Syscall(st.tid(L, 1)); in {
+					L.Push(glua.LNumber(nr))
+				}
+			}
+			return 1
+		},
 		"arch": func(L *glua.LState) int { // name, ptrsize and pagesize in bytes
 			a := st.s.Arch()
 			t := L.CreateTable(0, 3)

@@ -1,0 +1,13 @@
+package elfcore
+
+// Syscall implements core.Syscalls: the system call that a thread was in when the
+// core was made.
+func (t *Target) Syscall(id uint64) (nr int64, ok bool) {
+	for _, th := range t.notes.threads {
+		if uint64(uint32(th.ID)) == id && th.regs {
+			nr = th.OrigRAX()
+			return nr, nr >= 0
+		}
+	}
+	return 0, false
+}
