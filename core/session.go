@@ -47,6 +47,7 @@ type Session struct {
 	onPrompt []*func()
 	memo     map[any]any
 	log      log
+	kept     map[any]any
 	synth    *cdecl.Types
 }
 
@@ -138,6 +139,20 @@ func Memo[T any](s *Session, key any, make func() (T, error)) (T, error) {
 	}
 	s.memo[key] = v
 	return v, nil
+}
+
+// Keep keeps a command's state for the life of the session, whatever becomes of
+// the target. key should be of a type of the command's own.
+func Keep[T any](s *Session, key any, make func() T) T {
+	if v, ok := s.kept[key]; ok {
+		return v.(T)
+	}
+	v := make()
+	if s.kept == nil {
+		s.kept = map[any]any{}
+	}
+	s.kept[key] = v
+	return v
 }
 
 // OnChange calls f whenever the target changes or stops, until the returned

@@ -42,8 +42,7 @@ func debugDcmds() []*core.Dcmd {
 }
 
 func debugMode(s *core.Session) *uint32 {
-	v, _ := core.Memo(s, debugMask{}, func() (*uint32, error) { return new(uint32), nil })
-	return v
+	return core.Keep(s, debugMask{}, func() *uint32 { return new(uint32) })
 }
 
 // SetDebug sets the mask that a comma list of names describes; help and unknown
