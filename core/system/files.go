@@ -25,11 +25,14 @@ type fileKey struct{ path, buildID string }
 
 // Found is the answer to a search for a file.
 type Found struct {
-	Set      *elffile.Set      // nil: there is none
-	BuildID  string            // of the file found, hex
-	Verified bool              // its build-id is the one wanted
-	Given    bool              // the file was named by the user
-	Missing  []elffile.Missing // files refused, or the one not found
+	Set      *elffile.Set // nil: there is none
+	BuildID  string       // of the file found, hex
+	Verified bool         // its build-id is the one wanted
+	Given    bool         // the file was named by the user
+	// DebugOnly tells that Set has nothing but the debug file: symbols and debug
+	// data, no code or data.
+	DebugOnly bool
+	Missing   []elffile.Missing // files refused, or the one not found
 }
 
 // NewFiles makes a finder of files. debugDirs replace /usr/lib/debug.
@@ -79,7 +82,14 @@ func (fs *Files) search(path, buildID string) *Found {
 		if len(missing) == 0 {
 			missing = []elffile.Missing{{What: "file", Path: name, BuildID: buildID, Err: fmt.Errorf("not found")}}
 		}
-		return &Found{Missing: missing}
+		found := &Found{Missing: missing}
+		if buildID == "" {
+			return found
+		}
+		if d, _ := fs.Finder.DebugByID(buildID); d != nil {
+			found.Set, found.BuildID, found.Verified, found.DebugOnly = elffile.NewSet(d, nil), buildID, true, true
+		}
+		return found
 	}
 	id := f.BuildID()
 	return &Found{Set: elffile.NewSet(f, &fs.Finder), BuildID: id, Verified: buildID != "" && id == buildID}

@@ -314,3 +314,38 @@ func BuildIDAt(s mem.Space, base uint64) string {
 	}
 	return im.buildID
 }
+
+// SameDynamic tells whether the dynamic section in memory is that of f with bias
+// added to its pointers: evidence, where no build-id is at hand, that f is what
+// was mapped, since the section has the addresses and sizes of everything that is
+// linked at run time.
+func SameDynamic(s mem.Space, f *elffile.File, bias uint64) bool {
+	im := &memImage{space: s, bias: bias}
+	for _, p := range f.Progs {
+		im.progs = append(im.progs, p.ProgHeader)
+	}
+	got, err := im.dynamic()
+	if err != nil || len(got) == 0 {
+		return false
+	}
+	p, _ := im.prog(elf.PT_DYNAMIC)
+	b := make([]byte, min(p.Filesz, maxDynamic*dyn64))
+	n, _ := f.ReaderAt().ReadAt(b, int64(p.Off&(1<<62-1)))
+	le := binary.LittleEndian
+	same := 0
+	for b = b[:n-n%dyn64]; len(b) > 0; b = b[dyn64:] {
+		tag, v := elf.DynTag(le.Uint64(b)), le.Uint64(b[8:])
+		if tag == elf.DT_NULL {
+			break
+		}
+		m, ok := got[tag]
+		if !ok || m != v && m != v+bias && tag != elf.DT_DEBUG && tag != elf.DT_NEEDED {
+			return false // of several DT_NEEDED the first is at hand
+		}
+		same++
+	}
+	return same >= minDynamic
+}
+
+// minDynamic is how many entries make evidence.
+const minDynamic = 8

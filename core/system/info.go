@@ -69,7 +69,7 @@ func (in *Info) attach() {
 // loadTable reads a symbol table: of the file, or without one the dynamic
 // symbols in memory.
 func (in *Info) loadTable(o *sym.Object, k sym.Kind) (*sym.Table, error) {
-	if s := in.Set(); s != nil {
+	if s := in.Set(); s != nil && (k != sym.Dynsym || !in.Found.DebugOnly) {
 		rule := sym.RuleProcess
 		if in.image != nil {
 			rule = sym.RuleLinux
@@ -91,7 +91,7 @@ func (in *Info) loadTable(o *sym.Object, k sym.Kind) (*sym.Table, error) {
 // pltSlot tells which PLT entry lies at a VA and where it leads.
 func (in *Info) pltSlot(addr uint64) (sym.PLTSlot, bool) {
 	in.stubsOnce.Do(func() {
-		if s := in.Set(); s != nil {
+		if s := in.Set(); s != nil && !in.Found.DebugOnly {
 			in.stubs = s.File.Stubs()
 		}
 	})

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"debug/elf"
+	"fmt"
 	"io"
 	"iter"
 	"path"
@@ -42,15 +43,16 @@ type Source interface {
 
 // Process is a Linux user process.
 type Process struct {
-	src    Source
-	space  mem.Space
-	maps   []mem.Mapping
-	ns     *sym.Namespace
-	infos  map[*sym.Object]*Info
-	types  TypesFunc
-	uw     *unwind.Unwinder
-	notes  []string
-	object *ObjectSpace
+	src        Source
+	space      mem.Space
+	maps       []mem.Mapping
+	ns         *sym.Namespace
+	infos      map[*sym.Object]*Info
+	types      TypesFunc
+	uw         *unwind.Unwinder
+	notes      []string
+	object     *ObjectSpace
+	mismatches int
 }
 
 // NewProcess finds the load objects of a process. It never fails: a process of
@@ -124,9 +126,19 @@ func (p *Process) Frames(ctx context.Context, regs *arch.Regs) iter.Seq2[unwind.
 	}
 }
 
+// maxMismatches is how many files that are not the ones mapped are told one by
+// one: a core from another machine may have hundreds.
+const maxMismatches = 3
+
 // Warnings are what a user should be told once: files that are not the ones
 // that were mapped, lists that could not be read.
-func (p *Process) Warnings() []string { return p.notes }
+func (p *Process) Warnings() []string {
+	if more := p.mismatches - maxMismatches; more > 0 {
+		s := fmt.Sprintf("warning: %d more files are not the ones that were mapped (see ::objects -v)", more)
+		return append(p.notes[:len(p.notes):len(p.notes)], s)
+	}
+	return p.notes
+}
 
 func (p *Process) warn(s string) { p.notes = append(p.notes, s) }
 
@@ -157,7 +169,7 @@ func (p *Process) add(im *memImage, name string, main bool) *sym.Object {
 		o.BuildID = im.buildID
 	}
 	in := &Info{Object: o, Found: file, image: im, space: p.space, files: p.src.Files()}
-	if file.Set != nil {
+	if file.Set != nil && !file.DebugOnly {
 		o.File, o.FileID = file.Set.File.Path, file.BuildID
 		if main {
 			// The program is called as the file that was given for it.
@@ -196,8 +208,13 @@ func (p *Process) place(o *sym.Object, im *memImage, main bool) {
 // not worth one.
 func (p *Process) report(f *Found) {
 	for _, m := range f.Missing {
-		if isErr(m.Err, elffile.ErrMismatch) || f.Given {
+		switch {
+		case f.Given:
 			p.warn("warning: " + m.Error())
+		case isErr(m.Err, elffile.ErrMismatch):
+			if p.mismatches++; p.mismatches <= maxMismatches {
+				p.warn("warning: " + m.Error())
+			}
 		}
 	}
 }
@@ -248,7 +265,7 @@ func (p *Process) Variable(name string) (uint64, bool) {
 
 func (p *Process) objectSpace() *ObjectSpace {
 	m := p.ns.Main()
-	if p.object == nil && m != nil && p.infos[m].Set() != nil {
+	if p.object == nil && m != nil && p.infos[m].Set() != nil && !p.infos[m].Found.DebugOnly {
 		f := p.infos[m].Set().File
 		p.object = NewObjectSpace(f, mem.NewCache(io.NewSectionReader(f.ReaderAt(), 0, f.Size), f.Size, objectCache), m.Bias)
 	}

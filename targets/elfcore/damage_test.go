@@ -215,6 +215,57 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
+// TestLean reads code of a core without the first pages of mapped files: files
+// are told by their dynamic sections.
+func TestLean(t *testing.T) {
+	s := fixtures.Build(t, "c/lean")
+	tg := openCore(t, s.Core, Options{Files: system.NewFiles("")})
+	if id := system.BuildIDAt(tg.inCore, tg.Namespace().Main().Base); id != "" {
+		t.Fatal("the core has the program's first page")
+	}
+	m, err := tg.Namespace().LookupName("", "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b [4]byte
+	if err := mem.ReadFull(tg.Virtual(), b[:], mem.Addr(m.Value)); err != nil {
+		t.Errorf("main: %v", err)
+	}
+	// Another program is not taken for it.
+	other := fixtures.BuildProgram(t, "c/O2")
+	tg = openCore(t, s.Core, Options{Program: other.Exe})
+	if err := mem.ReadFull(tg.Virtual(), b[:], mem.Addr(m.Value)); !errors.Is(err, mem.ErrNotDumped) {
+		t.Errorf("main of another program: %v", err)
+	}
+}
+
+// TestDebugFileOnly has the debug files of a program that is not here.
+func TestDebugFileOnly(t *testing.T) {
+	s := fixtures.Build(t, "c/buildid/segv")
+	data, err := os.ReadFile(s.Core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.ReplaceAll(data, []byte(filepath.Dir(s.Exe)), []byte("/gone"+strings.Repeat("x", len(filepath.Dir(s.Exe))-5)))
+	tg, err := OpenAt("core", bytes.NewReader(data), int64(len(data)), Options{Files: system.NewFiles("", s.Debug)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tg.Close()
+	m, err := tg.Namespace().LookupName("", "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := tg.Namespace().Main()
+	if o.File != "" || tg.DebugData(o) == nil || tg.TypeScope(o) == nil || len(tg.MissingFiles(o)) == 0 {
+		t.Errorf("program %+v, missing %v", o, tg.MissingFiles(o))
+	}
+	var b [4]byte
+	if err := mem.ReadFull(tg.Virtual(), b[:], mem.Addr(m.Value)); !errors.Is(err, mem.ErrNotDumped) {
+		t.Errorf("code came from a debug file: %v", err)
+	}
+}
+
 // TestSysroot finds the program on a sysroot only.
 func TestSysroot(t *testing.T) {
 	s := fixtures.Build(t, "c/small")

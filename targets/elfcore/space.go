@@ -155,29 +155,51 @@ type fileSpace struct {
 	src  *mem.Cache
 }
 
-// open finds the file. The first page of an ELF file is in the core: its
-// build-id tells whether the file is the same. A file without a build-id counts
-// as the same if its first page is.
+// open finds the file and takes it if it is the one that was mapped.
 func (f *fileSpace) open() {
 	base, ok := f.t.fileBase(f.path)
 	if !ok {
 		return
 	}
-	var head [ehdrCompare]byte
-	n, _ := f.t.inCore.ReadAt(head[:], mem.Addr(base))
-	if n < 4 || string(head[:4]) != elf.ELFMAG {
-		return // no ELF file, or its first page was not dumped: nothing to tell it by
-	}
 	id := system.BuildIDAt(f.t.inCore, base)
 	found := f.t.files.Get(f.path, id)
-	if found.Set == nil {
+	if found.Set == nil || found.DebugOnly || !found.Verified && !f.same(found.Set.File, base) {
 		return
 	}
 	file := found.Set.File
-	if !found.Verified && !samePage(file, head[:n]) {
-		return
-	}
 	f.src = mem.NewCache(io.NewSectionReader(file.ReaderAt(), 0, file.Size), file.Size, fileCache)
+}
+
+// same tells whether a file is the one mapped at base, where no build-id says so:
+// by its first page, else by its dynamic section, as far as the core has them. A
+// core that has neither leaves it to the user, who may name the program.
+func (f *fileSpace) same(file *elffile.File, base uint64) bool {
+	var head [ehdrCompare]byte
+	n, _ := f.t.inCore.ReadAt(head[:], mem.Addr(base))
+	if n > 0 {
+		b := make([]byte, n)
+		k, _ := file.ReaderAt().ReadAt(b, 0)
+		return file.BuildID() == "" && n >= ehdrSize && k == n && string(b) == string(head[:n])
+	}
+	for _, p := range file.Progs {
+		if p.Type == elf.PT_LOAD && p.Off == 0 {
+			bias := base - p.Vaddr
+			if _, err := f.t.inCore.ReadAt(head[:8], mem.Addr(bias+dynamicAddr(file))); err == nil {
+				return system.SameDynamic(f.t.inCore, file, bias)
+			}
+		}
+	}
+	return f.t.given && f.path == f.t.ProgramPath()
+}
+
+// dynamicAddr is where the dynamic section of a file is; 0 if it has none.
+func dynamicAddr(f *elffile.File) uint64 {
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_DYNAMIC {
+			return p.Vaddr
+		}
+	}
+	return 0
 }
 
 // fileCache bounds the cache of one mapped file, bytes.
@@ -186,12 +208,6 @@ const fileCache = 1 << 20
 // ehdrCompare is how much of a file without a build-id has to be the same: ELF
 // header and program headers are in it.
 const ehdrCompare = 1024
-
-func samePage(f *elffile.File, head []byte) bool {
-	b := make([]byte, len(head))
-	n, _ := f.ReaderAt().ReadAt(b, 0)
-	return f.BuildID() == "" && n == len(head) && string(b) == string(head)
-}
 
 // fileBase is where the first byte of a file was mapped.
 func (t *Target) fileBase(path string) (uint64, bool) {

@@ -52,6 +52,7 @@ type Target struct {
 	inCore   *mem.Segments
 	maps     []mem.Mapping
 	warnings []string
+	given    bool // the program was named by the user
 }
 
 // Open opens a core. An error of kind ErrNotCore means that the file is no ELF
@@ -168,6 +169,7 @@ func (t *Target) Warnings() []string {
 func (t *Target) chooseProgram(given string) {
 	mapped := t.ProgramPath()
 	if given != "" {
+		t.given = true
 		t.files.Override(mapped, given)
 		return
 	}

@@ -117,6 +117,26 @@ func buildIDPath(dir, id, suffix string) string {
 	return filepath.Join(dir, ".build-id", id[:2], id[2:]+suffix)
 }
 
+// DebugByID finds a debug file by its build-id alone, for a file that is not
+// here; nil if there is none.
+func (fd *Finder) DebugByID(id string) (*File, []Missing) {
+	var refused []Missing
+	for _, d := range fd.debugDirs() {
+		p := buildIDPath(d, id, ".debug")
+		g, err := Open(p)
+		if err != nil {
+			continue
+		}
+		if got := g.BuildID(); got != id {
+			g.Close()
+			refused = append(refused, Missing{"debug file", p, id, fmt.Errorf("%w: it is %s", ErrMismatch, orNone(got))})
+			continue
+		}
+		return g, nil
+	}
+	return nil, refused
+}
+
 // Separate finds the file that holds the debug data and symbols stripped from f:
 // by its build-id, then by its .gnu_debuglink. nil with no Missing means that f
 // names none.
@@ -124,19 +144,11 @@ func (fd *Finder) Separate(f *File) (*File, []Missing) {
 	var missing []Missing
 	id := f.BuildID()
 	if id != "" {
-		for _, d := range fd.debugDirs() {
-			p := buildIDPath(d, id, ".debug")
-			g, err := Open(p)
-			if err != nil {
-				continue
-			}
-			if got := g.BuildID(); got != id {
-				g.Close()
-				missing = append(missing, Missing{"debug file", p, id, fmt.Errorf("%w: it is %s", ErrMismatch, orNone(got))})
-				continue
-			}
+		g, refused := fd.DebugByID(id)
+		if g != nil {
 			return g, nil
 		}
+		missing = refused
 	}
 	name, crc, ok := f.DebugLink()
 	if !ok {
