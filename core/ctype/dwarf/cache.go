@@ -31,7 +31,7 @@ func (s *section) length() uint64 {
 }
 
 func (d *Data) cacheable() bool {
-	return d.opts.Cache != nil && d.opts.BuildID != "" && d.info.length() >= cacheAbove
+	return d.opts.Cache != nil && d.opts.BuildID != "" && d.info.length() >= d.cacheAbove
 }
 
 // cachedIndex gives the index from the cache, nil if it is not there.

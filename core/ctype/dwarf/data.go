@@ -47,6 +47,8 @@ type Data struct {
 	made    map[typeKey]*ctype.Type
 	index   indexState
 	pcs     pcState
+
+	cacheAbove uint64 // size of .debug_info from which on the index is cached
 }
 
 // New reads the headers of an ELF file and gives its debug information, which is
@@ -60,7 +62,11 @@ func New(r io.ReaderAt, opts Options) (*Data, error) {
 	if opts.BuildID == "" {
 		opts.BuildID = im.buildID
 	}
-	d := &Data{opts: opts, im: im, made: map[typeKey]*ctype.Type{}}
+	return newData(im, opts), nil
+}
+
+func newData(im *image, opts Options) *Data {
+	d := &Data{opts: opts, im: im, made: map[typeKey]*ctype.Type{}, cacheAbove: cacheAbove}
 	for name, p := range map[string]**section{
 		"info": &d.info, "types": &d.types, "abbrev": &d.abbrev, "str": &d.strs,
 		"line_str": &d.lineStr, "str_offsets": &d.strOffsets, "addr": &d.addr,
@@ -69,7 +75,7 @@ func New(r io.ReaderAt, opts Options) (*Data, error) {
 	} {
 		*p = im.sections[name]
 	}
-	return d, nil
+	return d
 }
 
 // Label implements ctype.Container.
