@@ -17,7 +17,7 @@ run: build
 
 test:
 	fixtures/install
-	XMDB_NOSKIP=1 $(GO) test -timeout 30m ./...
+	XMDB_NOSKIP=1 $(GO) test -timeout 30m $(TESTFLAGS) ./...
 
 bench: build
 	fixtures/install bench
