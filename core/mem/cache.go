@@ -15,7 +15,7 @@ const (
 	maxReadAhead = 32 // frames
 
 	// DefaultCache is a limit that serves one core or dump.
-	DefaultCache = 16 << 20
+	DefaultCache = 8 << 20
 )
 
 // Cache is a bounded page cache over a file or a slow Space. Its addresses are
