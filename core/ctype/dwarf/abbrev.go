@@ -58,6 +58,7 @@ func (a *abbrev) has(at attr) bool {
 type abbrevs struct {
 	dense  []abbrev
 	sparse map[uint64]*abbrev
+	pool   []attrSpec // what the attrs of all are cut from
 }
 
 func (t *abbrevs) get(code uint64) *abbrev {
@@ -75,8 +76,8 @@ func readAbbrevs(s *section, off uint64, e encoding) (*abbrevs, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read abbreviations: %w", err)
 		}
-		t, err := parseAbbrevs(b, e)
-		if err == nil {
+		t := &abbrevs{}
+		if err = t.parse(b, e); err == nil {
 			return t, nil
 		}
 		if err != errShort || uint64(len(b)) < n || n > maxAbbrevTableBytes {
@@ -85,43 +86,22 @@ func readAbbrevs(s *section, off uint64, e encoding) (*abbrevs, error) {
 	}
 }
 
-func parseAbbrevs(b []byte, e encoding) (*abbrevs, error) {
+// parse replaces the table by the one that b begins with.
+func (t *abbrevs) parse(b []byte, e encoding) error {
 	c := cursor{b: b}
-	t := &abbrevs{}
-	var pool []attrSpec
+	t.dense, t.pool, t.sparse = t.dense[:0], t.pool[:0], nil
 	for {
 		code := c.uleb()
 		if c.err != nil {
-			return nil, c.err
+			return c.err
 		}
 		if code == 0 {
-			return t, nil
+			return nil
 		}
 		a := abbrev{tag: tag(c.uleb()), children: c.u8() != 0}
-		start := len(pool)
-		for {
-			s := attrSpec{at: attr(c.uleb()), form: form(c.uleb())}
-			if s.form == formImplicitConst {
-				s.implicit = c.sleb()
-			}
-			if c.err != nil {
-				return nil, c.err
-			}
-			if s.at == 0 && s.form == 0 {
-				break
-			}
-			if len(pool)-start >= maxAttrsPerAbbrev {
-				return nil, fmt.Errorf("abbreviation with over %d attributes", maxAttrsPerAbbrev)
-			}
-			pool = append(pool, s)
-			a.sibling = a.sibling || s.at == stddwarf.AttrSibling
-			if n := e.fixedSize(s.form); n < 0 || a.fixed < 0 {
-				a.fixed = -1
-			} else {
-				a.fixed += n
-			}
+		if err := t.attributes(&c, &a, e); err != nil {
+			return err
 		}
-		a.attrs = pool[start:len(pool):len(pool)]
 		switch {
 		case code == uint64(len(t.dense))+1:
 			t.dense = append(t.dense, a)
@@ -132,4 +112,34 @@ func parseAbbrevs(b []byte, e encoding) (*abbrevs, error) {
 			t.sparse[code] = &a
 		}
 	}
+}
+
+// attributes reads the attributes of an abbreviation.
+func (t *abbrevs) attributes(c *cursor, a *abbrev, e encoding) error {
+	start := len(t.pool)
+	for {
+		s := attrSpec{at: attr(c.uleb()), form: form(c.uleb())}
+		if s.form == formImplicitConst {
+			s.implicit = c.sleb()
+		}
+		if c.err != nil {
+			return c.err
+		}
+		if s.at == 0 && s.form == 0 {
+			break
+		}
+		if len(t.pool)-start >= maxAttrsPerAbbrev {
+			return fmt.Errorf("abbreviation with over %d attributes", maxAttrsPerAbbrev)
+		}
+		t.pool = append(t.pool, s)
+		a.sibling = a.sibling || s.at == stddwarf.AttrSibling
+		if n := e.fixedSize(s.form); n < 0 || a.fixed < 0 {
+			a.fixed = -1
+		} else {
+			a.fixed += n
+		}
+	}
+	// When the pool grows, what was cut off it before keeps the old array.
+	a.attrs = t.pool[start:len(t.pool):len(t.pool)]
+	return nil
 }

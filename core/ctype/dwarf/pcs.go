@@ -97,8 +97,8 @@ func (d *Data) rootRanges(i int) ([]Range, error) {
 			h.size = rootPrefix
 		}
 		var err error
-		if u, err = d.loadHeader(h, i, nil); err != nil && h.size == rootPrefix {
-			u, err = d.loadHeader(d.headerList[i], i, nil)
+		if u, err = d.loadUnit(h, i, nil, &d.tables); err != nil && h.size == rootPrefix {
+			u, err = d.loadUnit(d.headerList[i], i, nil, &d.tables)
 		}
 		if err != nil {
 			return nil, err

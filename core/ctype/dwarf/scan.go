@@ -20,6 +20,11 @@ type scanner struct {
 	deep bool   // look inside functions, at nothing else
 	buf  []byte // for the bytes of units
 
+	// The abbreviations of the unit at hand, and a buffer for their bytes.
+	table    abbrevs
+	tableKey abbrevKey
+	tableBuf []byte
+
 	types map[nameKey]ref
 	names []entry
 	vars  []address
@@ -47,7 +52,7 @@ func (s *scanner) unit(i int) {
 	if sec.r != nil && sec.size > smallSection && uint64(cap(s.buf)) < h.size {
 		s.buf = make([]byte, h.size+h.size/4)
 	}
-	u, err := s.d.loadUnit(i, s.buf)
+	u, err := s.d.loadUnit(*h, i, s.buf, s)
 	if err != nil || u.root.ab == nil || !u.root.ab.children {
 		return
 	}
@@ -56,6 +61,29 @@ func (s *scanner) unit(i int) {
 		w.modifier = classTagless
 	}
 	w.level(hashStart, 0, !s.deep)
+}
+
+// get implements tableSource: a scanner needs one table at a time and reuses
+// its memory, which makes a fourth of the work of building an index otherwise.
+func (s *scanner) get(d *Data, off uint64, e encoding) (*abbrevs, error) {
+	k := abbrevKey{off, e}
+	if len(s.table.dense) > 0 && s.tableKey == k {
+		return &s.table, nil
+	}
+	if s.tableBuf == nil {
+		s.tableBuf = make([]byte, firstAbbrevRead)
+	}
+	n := min(firstAbbrevRead, d.abbrev.length()-min(off, d.abbrev.length()))
+	b, err := d.abbrev.into(s.tableBuf, off, n)
+	if err == nil {
+		err = s.table.parse(b, e)
+	}
+	if err != nil { // a longer table than usual, or a broken one
+		s.table = abbrevs{}
+		return readAbbrevs(d.abbrev, off, e)
+	}
+	s.tableKey = k
+	return &s.table, nil
 }
 
 // walker is a scanner in a unit.

@@ -134,6 +134,26 @@ func (s *section) upTo(off, n uint64) ([]byte, error) {
 	return b, nil
 }
 
+// into is bytes with a buffer for what has to be read.
+func (s *section) into(buf []byte, off, n uint64) ([]byte, error) {
+	if !s.present() || uint64(cap(buf)) < n {
+		return s.bytes(off, n)
+	}
+	if b, ok, err := s.resident(); ok || err != nil {
+		if err != nil || off > uint64(len(b)) || n > uint64(len(b))-off {
+			return s.bytes(off, n)
+		}
+		return b[off : off+n : off+n], nil
+	}
+	if off > s.size || n > s.size-off {
+		return s.bytes(off, n)
+	}
+	if k, err := s.r.ReadAt(buf[:n], int64(off)); uint64(k) < n {
+		return nil, fmt.Errorf("read section %s at %#x: %w", s.name, off, shortRead(err))
+	}
+	return buf[:n:n], nil
+}
+
 // bytes gives exactly n bytes from off.
 func (s *section) bytes(off, n uint64) ([]byte, error) {
 	b, err := s.upTo(off, n)

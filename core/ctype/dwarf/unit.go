@@ -33,30 +33,21 @@ type unit struct {
 	linesErr   error
 }
 
-// loadUnit reads the unit with the given place in the list of headers, past
-// the cache.
-func (d *Data) loadUnit(i int, buf []byte) (*unit, error) {
-	return d.loadHeader(d.headerList[i], i, buf)
+// tableSource gives abbreviation tables: a cache, or a scanner's own.
+type tableSource interface {
+	get(d *Data, off uint64, e encoding) (*abbrevs, error)
 }
 
-// loadHeader is loadUnit for a header, which may claim a part of the unit only.
-func (d *Data) loadHeader(h header, i int, buf []byte) (*unit, error) {
+// loadUnit reads a unit past the cache. h is the header with the place i in the
+// list, or one that claims a part of the unit only. buf is used for the bytes
+// if it is large enough and they are not in memory.
+func (d *Data) loadUnit(h header, i int, buf []byte, tables tableSource) (*unit, error) {
 	u := &unit{header: h, d: d, index: i}
-	s := d.sectionOf(u.off)
 	var err error
-	if uint64(cap(buf)) >= u.size && s.r != nil && s.size > smallSection {
-		u.data = buf[:u.size]
-		var n int
-		if n, err = s.r.ReadAt(u.data, int64(u.off.offset())); uint64(n) == u.size {
-			err = nil
-		}
-	} else {
-		u.data, err = s.bytes(u.off.offset(), u.size)
-	}
-	if err != nil {
+	if u.data, err = d.sectionOf(u.off).into(buf, u.off.offset(), u.size); err != nil {
 		return nil, fmt.Errorf("read unit at %#x: %w", u.off.offset(), err)
 	}
-	if u.tab, err = d.tables.get(d, u.abbrevOff, u.enc); err != nil {
+	if u.tab, err = tables.get(d, u.abbrevOff, u.enc); err != nil {
 		return nil, fmt.Errorf("unit at %#x: %w", u.off.offset(), err)
 	}
 	if err := u.readRoot(); err != nil {
@@ -123,7 +114,7 @@ func (d *Data) unitNumber(i int) (*unit, error) {
 	if u := d.units.get(i); u != nil {
 		return u, nil
 	}
-	u, err := d.loadUnit(i, nil)
+	u, err := d.loadUnit(d.headerList[i], i, nil, &d.tables)
 	if err != nil {
 		return nil, err
 	}
