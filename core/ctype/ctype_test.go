@@ -27,6 +27,8 @@ func TestString(t *testing.T) {
 		"const char *":         ptr(qual(Const, tChar)),
 		"char *const":          qual(Const, ptr(tChar)),
 		"char *const [3]":      arr(qual(Const, ptr(tChar)), 3),
+		"const char [9]":       qual(Const, arr(qual(Const, tChar), 9)),
+		"const char *const *":  ptr(qual(Const, qual(Const, ptr(qual(Const, tChar))))),
 		"const volatile int":   qual(Const, qual(Volatile, tInt)),
 		"int [2][3]":           arr(arr(tInt, 3), 2),
 		"int (*)()":            ptr(fn(tInt)),

@@ -93,6 +93,9 @@ func (d *decl) push(t *Type, depth int) {
 		d.push(t.Elem(), depth+1)
 		prec, part.text = d.qual, qualifier[k]
 		front = prec == precBase // "const int", never "int const"
+		if d.qualified(k) {
+			return // DWARF has both a const array and an array of const
+		}
 	case Typedef:
 		if t.Name() == "" {
 			d.push(t.Elem(), depth+1)
@@ -114,6 +117,17 @@ func (d *decl) push(t *Type, depth int) {
 	} else {
 		d.parts[prec] = append(d.parts[prec], part)
 	}
+}
+
+// qualified tells that what a qualifier would go to has it already.
+func (d *decl) qualified(k Kind) bool {
+	parts := d.parts[d.qual]
+	for i := len(parts) - 1; i >= 0 && !parts[i].kind.IsPointer(); i-- {
+		if parts[i].kind == k {
+			return true
+		}
+	}
+	return false
 }
 
 var (
