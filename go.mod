@@ -15,4 +15,5 @@ require (
 	github.com/yuin/gopher-lua v1.1.2 // indirect
 	golang.org/x/arch v0.32.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/tools v0.40.1-0.20260108161641-ca281cf95054 // indirect
 )
