@@ -217,3 +217,17 @@ func TestComposite(t *testing.T) {
 		t.Error("a declaration does not lead to its definition")
 	}
 }
+
+func TestBasePath(t *testing.T) {
+	vec := New(nil, 0, Struct, "v<a<int>>", &Body{Size: 4, Members: []Member{{Name: "b", Type: tInt}}})
+	s := New(nil, 0, Struct, "s", &Body{Size: 8, Members: []Member{{Name: "x", Type: tInt}, {Name: "v<a<int>>", Type: vec, Base: true, Off: 32}}})
+	for _, path := range []string{"<v<a<int>>>.b", "b"} {
+		p, err := CompilePath(s, path, PathOptions{})
+		if err != nil || p.Err != nil || p.Type != tInt || !cmp.Equal(p.Steps, []Step{{Add: 4}}) {
+			t.Errorf("%s: %+v %v", path, p, err)
+		}
+	}
+	if p, _ := CompilePath(s, "<bogus>.b", PathOptions{}); p.Err == nil {
+		t.Error("a base class that is none")
+	}
+}

@@ -184,13 +184,13 @@ func (c *pathCompiler) setType(t *Type, bits, off uint32) {
 
 func (c *pathCompiler) member() {
 	c.p.Deref, c.seen = false, true
-	n := 0
-	for n < len(c.rest) && (n == 0 || isWord(c.rest[n])) {
-		n++
-	}
+	n := memberLen(c.rest)
 	name := c.rest[:n]
 	c.rest = c.rest[n:]
 	m, err := c.r.FindMember(name)
+	if base, ok := c.base(name); ok {
+		m, err = base, nil
+	}
 	if err == nil && name == "" { // not the first anonymous member
 		err = ErrNoMember
 	}
@@ -200,6 +200,42 @@ func (c *pathCompiler) member() {
 	}
 	c.add += m.Off / 8
 	c.setType(m.Type, m.Bits, uint32(m.Off%8))
+}
+
+// memberLen is the length of the member name that s begins with: at least one
+// character, whatever it is. A base class is written as it is printed, "<Base>".
+func memberLen(s string) int {
+	if strings.HasPrefix(s, "<") {
+		depth := 0
+		for i := range len(s) {
+			switch s[i] {
+			case '<':
+				depth++
+			case '>':
+				if depth--; depth == 0 {
+					return i + 1
+				}
+			}
+		}
+	}
+	n := min(1, len(s))
+	for n < len(s) && isWord(s[n]) {
+		n++
+	}
+	return n
+}
+
+// base finds a base class by "<its name>".
+func (c *pathCompiler) base(name string) (Member, bool) {
+	if !strings.HasPrefix(name, "<") {
+		return Member{}, false
+	}
+	for _, m := range c.r.Members() {
+		if m.Base && name == "<"+m.Type.Name()+">" {
+			return m, true
+		}
+	}
+	return Member{}, false
 }
 
 func isWord(b byte) bool {
