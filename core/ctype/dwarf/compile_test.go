@@ -5,28 +5,65 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// compile makes a program or object of a source in testdata and gives its path.
-// The test is skipped, by the tool's name, where the compiler is missing.
+// built holds the programs compiled so far: many tests read the same ones.
+var built = struct {
+	sync.Mutex
+	dir   string
+	paths map[string]string
+}{paths: map[string]string{}}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "xmdb-dwarf-")
+	if err != nil {
+		panic(err)
+	}
+	built.dir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// compile makes a program or object of a source in testdata and gives its path,
+// which must not be changed. The test is skipped, by the tool's name, where the
+// compiler is missing.
 func compile(t testing.TB, src string, tool string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
 	if err != nil {
 		t.Skipf("%s is not installed", tool)
 	}
-	abs, err := filepath.Abs(filepath.Join("testdata", src))
-	if err != nil {
+	return build(t, append([]string{path}, append(args, filepath.Join(sources(t), src))...), nil)
+}
+
+// build runs a compiler command with -o for a new file, once for each command.
+func build(t testing.TB, command, env []string) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	key := strings.Join(command, " ")
+	if out := built.paths[key]; out != "" {
+		return out
+	}
+	dir := filepath.Join(built.dir, strconv.Itoa(len(built.paths)))
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	out := filepath.Join(t.TempDir(), "prog")
-	cmd := exec.Command(path, append(args, "-o", out, abs)...)
-	cmd.Dir = filepath.Dir(out)
+	out := filepath.Join(dir, "prog")
+	last := len(command) - 1
+	args := append(append([]string{}, command[1:last]...), "-o", out, command[last])
+	cmd := exec.Command(command[0], args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, b)
 	}
+	built.paths[key] = out
 	return out
 }
 
@@ -37,8 +74,7 @@ func compileGo(t testing.TB, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	src := filepath.Join(dir, "main.go")
+	src := filepath.Join(built.dir, "main.go")
 	if err := os.WriteFile(src, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -46,14 +82,8 @@ func compileGo(t testing.TB, args ...string) string {
 	if err != nil {
 		t.Skip("go is not installed")
 	}
-	out := filepath.Join(dir, "prog")
-	cmd := exec.Command(tool, append(append([]string{"build"}, args...), "-o", out, src)...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GO111MODULE=off")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, b)
-	}
-	return out
+	command := append(append([]string{tool, "build"}, args...), src)
+	return build(t, command, []string{"GO111MODULE=off"})
 }
 
 // open reads a file's debug information.
@@ -98,4 +128,14 @@ func symbolsLike(t testing.TB, path, prefix string) map[string]uint64 {
 // symbolAddress gives a symbol's value, 0 if there is none.
 func symbolAddress(t testing.TB, path, name string) uint64 {
 	return symbolsLike(t, path, name)[name]
+}
+
+// sources is the directory of the test programs.
+func sources(t testing.TB) string {
+	t.Helper()
+	dir, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
