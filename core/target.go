@@ -162,6 +162,12 @@ type (
 	}
 )
 
+// ThreadLocal knows where a thread's copy of an object's thread-local storage is:
+// a TLS symbol's value counts from there. nil is the program.
+type ThreadLocal interface {
+	TLSBase(thread uint64, o *sym.Object) (uint64, error)
+}
+
 // Aux is an entry of an auxiliary vector: AT_* and its value.
 type Aux struct{ Type, Value uint64 }
 

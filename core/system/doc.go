@@ -29,6 +29,7 @@
 //
 // # Not handled
 //
-// 32-bit processes. Thread-local storage addresses. Objects mapped by hand
+// 32-bit processes. Thread-local storage of libraries other than with glibc. Objects
+// mapped by hand
 // without the run-time linker are found only if a file backs them.
 package system

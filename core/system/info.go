@@ -21,8 +21,9 @@ type Info struct {
 	Found   *Found            // the search for its file
 	Refused []elffile.Missing // why symbols or debug data are missing, more than Found says
 
-	image *memImage // in the process's memory; nil for a file that is not running
-	space mem.Space
+	linkMap uint64    // VA of its struct link_map, 0 if not known
+	image   *memImage // in the process's memory; nil for a file that is not running
+	space   mem.Space
 
 	stubsOnce sync.Once
 	stubs     []elffile.Stub

@@ -23,6 +23,7 @@ const (
 // linkMap is a struct link_map of a 64-bit process: l_addr, l_name, l_ld,
 // l_next, l_prev.
 type linkMap struct {
+	at       uint64 // VA of the structure
 	addr, ld uint64
 	name     string
 	lmid     uint64
@@ -193,7 +194,7 @@ func (p *Process) linkList(debug, lmid uint64) ([]linkMap, error) {
 			return out, err
 		}
 		le := binary.LittleEndian
-		lm := linkMap{addr: le.Uint64(b[:]), ld: le.Uint64(b[16:]), lmid: lmid}
+		lm := linkMap{at: at, addr: le.Uint64(b[:]), ld: le.Uint64(b[16:]), lmid: lmid}
 		if s, err := mem.ReadString(p.space, mem.Addr(le.Uint64(b[8:])), maxPath); err == nil {
 			lm.name = s
 		}
@@ -235,6 +236,7 @@ func (p *Process) fromLinkMap(lm linkMap, objs []*sym.Object) *sym.Object {
 	}
 	if o != nil {
 		o.LMID = lm.lmid
+		p.infos[o].linkMap = lm.at
 		o.Name = path.Base(name)
 		o.Path = name
 	}

@@ -28,6 +28,7 @@ var (
 	_ core.Auxiliary      = (*Target)(nil)
 	_ core.Siginfos       = (*Target)(nil)
 	_ core.Warner         = (*Target)(nil)
+	_ core.ThreadLocal    = (*Target)(nil)
 	_ system.Source       = (*Target)(nil)
 	_ unwind.Tables       = (*Target)(nil)
 	_ unwind.Code         = (*Target)(nil)
