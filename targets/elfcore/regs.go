@@ -2,7 +2,6 @@ package elfcore
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/sym"
@@ -40,12 +39,12 @@ func (t *Target) Registers(id uint64) (*arch.Regs, error) {
 			return th.registers()
 		}
 	}
-	return nil, fmt.Errorf("thread %d: %w", id, ErrNoThread)
+	return nil, ErrNoThread
 }
 
 func (th *Thread) registers() (*arch.Regs, error) {
 	if !th.regs {
-		return nil, fmt.Errorf("thread %d: %w", th.ID, errNoRegs)
+		return nil, errNoRegs
 	}
 	r := arch.NewRegs(arch.AMD64)
 	for i, name := range gregNames {
