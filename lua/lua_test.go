@@ -17,7 +17,6 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	t.Helper()
 	w := &world{t: t}
 	w.s = core.NewSession("xmdb", &w.out, &w.err)
 	w.s.Eval = interp.New(w.s)
@@ -99,6 +98,7 @@ func TestLanguage(t *testing.T) {
 		{`local t = {} for i = 1, mdb.u64(3) do t[#t+1] = i * 2 end print(table.concat(t, ","), #t)`, "2,4,6\t3"},
 		{`local a = {1, 2} a[1], a[2] = a[2], a[1] print(a[1], a[2])`, "2\t1"},
 		{`local i, a = 1, {} i, a[i] = i + 1, 20 print(i, a[1], a[2])`, "2\t20\tnil"},
+		{`local function f(a, b) a, b = b == 1, a == 2 return a, b end print(f(2, 1))`, "true\ttrue"},
 		{`local function f(a) a = a == 1 return a end print(f(1), f(2))`, "true\tfalse"},
 		{`local function f(a) a = "x" .. a return a end print(f(1))`, "x1"},
 		{`local function f(...) local t = {...} return #t, ... end print(f(1, 2, 3))`, "3\t1\t2\t3"},
