@@ -159,6 +159,9 @@ func ucontextRegs(c *core.Ctx) (*arch.Regs, error) {
 
 // runWhy is $?: the process id, why it stopped, and the registers.
 func runWhy(c *core.Ctx) error {
+	if c.Session.Context().Target == nil {
+		return core.ErrNoProc
+	}
 	if p, ok := core.As[core.Process](c.Session.Context()); ok {
 		c.Printf("process id = %d\n", p.PID())
 		if sig := p.Signal(); sig != 0 {
