@@ -46,7 +46,10 @@ func lookupSymbol(s *core.Session, name string) (uint64, error) {
 		return 0, core.ErrNotSup
 	}
 	m, err := s.Namespace().LookupName(object, name)
-	return m.Value, err
+	if err != nil {
+		return 0, err
+	}
+	return s.SymbolValue(m)
 }
 
 // symbolError is MDB's message for a symbol that cannot be resolved.
