@@ -3,11 +3,28 @@ package app
 import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/dcmds"
+	"github.com/xmdb/xmdb/fixtures/sample"
+	"github.com/xmdb/xmdb/lua"
 )
 
 // builtins are the modules compiled in, in the order in which names are found.
 func builtins() []*core.Module {
 	return []*core.Module{dcmds.Module()}
+}
+
+// scripts makes the Lua modules of the program available, and those that ::load
+// finds in files. The sample's own module comes along with the sample.
+func (a *app) scripts() {
+	var extra []lua.Source
+	if a.c.sample {
+		extra = append(extra, lua.Source{File: "sample.lua", Text: sample.Users})
+	}
+	a.s.Finder = lua.Finder(a.s, nil, extra...)
+	ms, err := lua.Modules(a.s)
+	if err != nil {
+		a.s.Warnf("%s", err.Error())
+	}
+	a.s.Available = append(a.s.Available, ms...)
 }
 
 // activate tells the modules that wait for a target what it holds.

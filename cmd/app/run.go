@@ -62,6 +62,7 @@ func (a *app) run(ctx context.Context) int {
 		return code
 	}
 	a.runRC(ctx)
+	a.scripts()
 	a.activate()
 	switch {
 	case a.c.hasEval:

@@ -67,8 +67,9 @@ var theTour = []stop{
 	{"A job server died. What is there to look at?", "::status"},
 	{"Where did it die? Frame pointers, functions, arguments.", "$C"},
 	{"What were its threads doing?", "::walk thread | ::findstack"},
-	{"Its queue is a linked list: walk it by its type, keep the jobs of one kind, print some members.",
-		"queue::print queue_t head | ::list job_t next | ::print job_t id kind flags owner"},
+	{"Which job was it at? Members by name, from the program's own type data.", "queue::print queue_t head done"},
+	{"The queue is a linked list: walk it by its type and print members of each job.",
+		`queue::print queue_t head | ::list job_t next | ::printf "%3d  %-10s %-9s image %p\n" job_t id kind owner image`},
 	{"A command written in Lua for this very program: its hash table of users.", "::load sample"},
 	{"", "::users"},
 }
