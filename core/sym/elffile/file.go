@@ -40,18 +40,18 @@ type File struct {
 	miniDone bool
 }
 
-// Open opens a file by path.
+// Open opens a regular file by path. What the path of a core or dump leads to is
+// looked at before it is opened: to open a pipe would wait for its writer.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	st, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("open %s: not a regular file", path)
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("open %s: not a regular file", path)
 	}
+	f, err := os.Open(path)
 	if err != nil {
-		f.Close()
 		return nil, err
 	}
 	e, err := New(f, st.Size())

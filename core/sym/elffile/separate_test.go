@@ -149,6 +149,16 @@ func TestFinderOpen(t *testing.T) {
 	}
 }
 
+// A path in a core may lead to anything: a directory, a device, a pipe.
+func TestOpenRegularFilesOnly(t *testing.T) {
+	for _, p := range []string{t.TempDir(), os.DevNull, ""} {
+		if f, err := Open(p); err == nil {
+			f.Close()
+			t.Errorf("%q opened", p)
+		}
+	}
+}
+
 func TestParseDebugLink(t *testing.T) {
 	le := binary.LittleEndian
 	for _, tt := range []struct {
