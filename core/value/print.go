@@ -190,8 +190,13 @@ func (w *walk) variant(v *ctype.Variants, off uint64, depth int) error {
 	return w.visit(item{m.Name, m.Type, m.Bits}, off+m.Off, depth+1)
 }
 
-// unreadable discards the line under way and says why.
+// unreadable discards the line under way and says why. What is nowhere is said in
+// place of the value.
 func (w *walk) unreadable(err error, format string, args ...any) error {
+	if a, ok := IsAbsent(err); ok {
+		w.text(a.String())
+		return nil
+	}
 	w.pr.Failed = err
 	w.pr.P.DiscardLine()
 	if format != "" {

@@ -78,12 +78,12 @@ func (w *walk) inetStruct(it item, off uint64) (done bool, err error) {
 	switch k := it.typ.Kind(); {
 	case k == ctype.Typedef && name == "in6_addr_t" && !w.pr.O.BaseType, k == ctype.Struct && name == "in6_addr":
 		if err := readFull(w.sp, w.buf[:16], addr); err != nil {
-			return false, w.unreadable(err, "failed to read %s pointer at %llx", it.name, addr)
+			return true, w.unreadable(err, "failed to read %s pointer at %llx", it.name, addr)
 		}
 		w.text(out.FormatInet6(w.buf))
 	case k == ctype.Struct && name == "in_addr":
 		if err := readFull(w.sp, w.buf[:4], addr); err != nil {
-			return false, w.unreadable(err, "failed to read %s pointer at %llx", it.name, addr)
+			return true, w.unreadable(err, "failed to read %s pointer at %llx", it.name, addr)
 		}
 		w.inet4(w.buf[:4])
 	default:

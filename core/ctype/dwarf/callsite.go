@@ -20,8 +20,9 @@ type Call struct {
 	Name   string
 	// To computes the address of the callee of an indirect call, in the caller;
 	// its Bytes are nil if nothing tells it.
-	To   Expr
-	Tail bool // a jump: the callee returns to the caller's caller
+	To     Expr
+	Tail   bool   // a jump: the callee returns to the caller's caller
+	Return uint64 // address after the call, as in the file; 0 if not recorded
 }
 
 // CallValue is a CallParam with the parameter it is for.
@@ -90,7 +91,7 @@ func (e die) eachCallSite(depth int, f func(die) error) error {
 
 // call reads a call site.
 func (e die) call(params bool) (*Call, error) {
-	c := &Call{Tail: e.isTailCall()}
+	c := &Call{Tail: e.isTailCall(), Return: e.returnPC()}
 	e.callTarget(c)
 	if !params {
 		return c, nil
