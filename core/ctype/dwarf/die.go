@@ -259,3 +259,12 @@ func (u *unit) children(e die, f func(die) bool) error {
 	}
 	return nil
 }
+
+// firstOf is the first error of a walk: one in each of a million entries would
+// not say more.
+func firstOf(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 )
 
 // LineRow is one row of a line table: the code from Addr up to the next row's
@@ -22,10 +23,16 @@ type LineRow struct {
 
 // LineTable is the line table of a unit.
 type LineTable struct {
-	files []string // by the number DWARF gives them
+	base  string     // the directory of the compilation
+	files []lineFile // by the number DWARF gives them
 	rows  []LineRow
 	seqs  []sequence
 }
+
+// lineFile is a file as the table has it: its directory may be relative to that
+// of the compilation, the name to the directory. They are joined when asked for:
+// a table may name a long directory very often.
+type lineFile struct{ dir, name string }
 
 // sequence is a run of rows in order of address, the last one its end.
 type sequence struct {
@@ -37,6 +44,7 @@ type sequence struct {
 const (
 	maxLineRows  = 1 << 23
 	maxLineFiles = 1 << 20
+	maxLineNames = 64 << 20 // bytes
 	maxFileForms = 64
 )
 
@@ -80,7 +88,11 @@ func (t *LineTable) File(n uint32) string {
 	if uint64(n) >= uint64(len(t.files)) {
 		return ""
 	}
-	return t.files[n]
+	f := t.files[n]
+	if f.name == "" {
+		return ""
+	}
+	return joinPath(joinPath(t.base, f.dir), f.name)
 }
 
 // Rows lists the rows as the line number program makes them.
@@ -149,8 +161,8 @@ func (d *Data) PCs(file string, line int) ([]uint64, error) {
 
 func (t *LineTable) appendPCs(out []uint64, file string, line int) []uint64 {
 	want := map[uint32]bool{}
-	for i, f := range t.files {
-		if f == file || len(f) > len(file) && f[len(f)-len(file):] == file && f[len(f)-len(file)-1] == '/' {
+	for i := range t.files {
+		if f := t.File(uint32(i)); f == file || strings.HasSuffix(f, "/"+file) {
 			want[uint32(i)] = true
 		}
 	}

@@ -42,6 +42,7 @@ type lineProgram struct {
 	lineRange, opcodeBase uint64
 	lengths               []byte // operands of the standard opcodes
 	dirs                  []string
+	names                 int // bytes of names read
 	end                   int // of the program
 
 	row     LineRow
@@ -97,29 +98,31 @@ func (p *lineProgram) header() error {
 // empty one. Directory 0 is the compilation's, file 0 is none.
 func (p *lineProgram) files4() {
 	c := &p.c
-	p.dirs = []string{p.u.compDir()}
+	p.t.base = p.u.compDir()
+	p.dirs = []string{""}
 	for c.err == nil && len(p.dirs) < maxLineFiles {
 		s := string(c.cstr())
 		if s == "" {
 			break
 		}
-		p.dirs = append(p.dirs, joinPath(p.dirs[0], s))
+		p.dirs = append(p.dirs, s)
 	}
-	p.t.files = []string{""}
+	p.t.files = []lineFile{{}}
 	for c.err == nil && len(p.t.files) < maxLineFiles {
 		s := string(c.cstr())
 		if s == "" {
 			break
 		}
-		p.addFile4(s)
+		p.file4(c, s)
 	}
 }
 
-func (p *lineProgram) addFile4(name string) {
-	dir := p.c.uleb()
-	p.c.uleb() // time of modification
-	p.c.uleb() // size
-	p.t.files = append(p.t.files, joinPath(p.dir(dir), name))
+// file4 reads what follows a file's name in versions 2 to 4.
+func (p *lineProgram) file4(c *cursor, name string) {
+	dir := c.uleb()
+	c.uleb() // time of modification
+	c.uleb() // size
+	p.t.files = append(p.t.files, lineFile{p.dir(dir), name})
 }
 
 func (p *lineProgram) dir(n uint64) string {
@@ -130,17 +133,16 @@ func (p *lineProgram) dir(n uint64) string {
 }
 
 // files5 reads the directories and files of version 5, whose forms are declared.
+// Directory 0 is the compilation's.
 func (p *lineProgram) files5() {
-	p.entries5(func(path string, _ uint64) {
-		if len(p.dirs) > 0 {
-			path = joinPath(p.dirs[0], path)
-		} else {
-			path = joinPath(p.u.compDir(), path)
-		}
-		p.dirs = append(p.dirs, path)
-	})
+	p.entries5(func(path string, _ uint64) { p.dirs = append(p.dirs, path) })
+	p.t.base = p.u.compDir()
+	if d := p.dir(0); d != "" {
+		p.t.base = joinPath(p.t.base, d)
+		p.dirs[0] = ""
+	}
 	p.entries5(func(path string, dir uint64) {
-		p.t.files = append(p.t.files, joinPath(p.dir(dir), path))
+		p.t.files = append(p.t.files, lineFile{p.dir(dir), path})
 	})
 }
 
@@ -173,6 +175,9 @@ func (p *lineProgram) entries5(add func(path string, dir uint64)) {
 			case lnctDirectoryIndex:
 				dir = v.u
 			}
+		}
+		if p.names += len(path); p.names > maxLineNames {
+			c.fail(errLines)
 		}
 		if c.err != nil {
 			return
@@ -284,8 +289,8 @@ func (p *lineProgram) extended() {
 		}
 	case lneDefineFile:
 		name := string(arg.cstr())
-		if len(p.t.files) < maxLineFiles {
-			p.t.files = append(p.t.files, joinPath(p.dir(arg.uleb()), name))
+		if arg.err == nil && len(p.t.files) < maxLineFiles {
+			p.file4(&arg, name)
 		}
 	}
 }

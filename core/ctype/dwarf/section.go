@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"unsafe"
 )
 
 // smallSection is the size up to which a section is read whole when first used.
@@ -170,12 +171,28 @@ func (s *section) label() string {
 	return s.name
 }
 
-// maxString bounds a string of a string section.
-const maxString = 1 << 20
+// maxString bounds a string that has to be read from the file. The names of C++
+// templates reach tens of kilobytes.
+const maxString = 1 << 18
 
-// str gives the NUL-terminated string at off.
+// str gives the NUL-terminated string at off. One in a section that is in memory
+// takes none of its own, however often it is asked for.
 func (s *section) str(off uint64) (string, error) {
-	for n := uint64(128); ; n *= 8 {
+	if !s.present() {
+		return "", fmt.Errorf("no section %s", s.label())
+	}
+	if b, ok, err := s.resident(); ok || err != nil {
+		if err != nil {
+			return "", err
+		}
+		if off < uint64(len(b)) {
+			if n := bytes.IndexByte(b[off:], 0); n >= 0 {
+				return unsafe.String(&b[off], n), nil // nobody changes b
+			}
+		}
+		return "", s.badString(off)
+	}
+	for n := uint64(128); n <= maxString; n *= 8 {
 		b, err := s.upTo(off, n)
 		if err != nil {
 			return "", err
@@ -183,8 +200,13 @@ func (s *section) str(off uint64) (string, error) {
 		if i := bytes.IndexByte(b, 0); i >= 0 {
 			return string(b[:i]), nil
 		}
-		if uint64(len(b)) < n || n > maxString {
-			return "", fmt.Errorf("section %s: string at %#x does not end", s.name, off)
+		if uint64(len(b)) < n {
+			break
 		}
 	}
+	return "", s.badString(off)
+}
+
+func (s *section) badString(off uint64) error {
+	return fmt.Errorf("section %s: string at %#x does not end", s.name, off)
 }

@@ -19,22 +19,29 @@ func fillStruct(e die) (*ctype.Body, error) {
 		case stddwarf.TagMember, stddwarf.TagInheritance:
 			mem, ok, err := m.member(b.Size)
 			if err != nil {
-				bad = errors.Join(bad, err)
+				bad = firstOf(bad, err)
 			} else if ok {
 				b.Members = append(b.Members, mem)
+			}
+			if len(b.Members) >= maxMembers {
+				bad = firstOf(bad, errors.New("too many members"))
+				return false
 			}
 		case stddwarf.TagVariantPart:
 			v, err := m.variants(b.Size)
 			if err != nil {
-				bad = errors.Join(bad, err)
+				bad = firstOf(bad, err)
 			} else if b.Variants == nil {
 				b.Variants = v
 			}
 		}
 		return true
 	})
-	return b, errors.Join(bad, err)
+	return b, firstOf(bad, err)
 }
+
+// maxMembers bounds the members of a structure.
+const maxMembers = 1 << 18
 
 // maxOffset bounds the offset of a member, bytes.
 const maxOffset = 1 << 56
@@ -153,7 +160,7 @@ func (e die) variants(whole uint64) (*ctype.Variants, error) {
 		}
 		m, ok, err := t.member(whole)
 		if err != nil || !ok {
-			return nil, errors.Join(err, errors.New("variant part without a discriminant"))
+			return nil, firstOf(err, errors.New("variant part without a discriminant"))
 		}
 		v.Tag = &m
 		if n := m.Type.Size(); n < 8 {
@@ -173,7 +180,7 @@ func (e die) variants(whole uint64) (*ctype.Variants, error) {
 		v.Alts = append(v.Alts, a)
 		return true
 	})
-	return v, errors.Join(bad, err)
+	return v, firstOf(bad, err)
 }
 
 // alternative reads a DW_TAG_variant. Several members become one of anonymous
@@ -216,5 +223,5 @@ func (e die) alternative(whole, mask uint64) (a ctype.Alt, err error) {
 		}
 		a.Values = append(a.Values, [2]uint64{lo & mask, hi & mask})
 	}
-	return a, errors.Join(err, c.err)
+	return a, firstOf(err, c.err)
 }

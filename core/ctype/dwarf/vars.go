@@ -2,7 +2,6 @@ package dwarf
 
 import (
 	stddwarf "debug/dwarf"
-	"errors"
 
 	"github.com/xmdb/xmdb/core/ctype"
 )
@@ -112,19 +111,19 @@ func (e die) locals(pc uint64, depth int) ([]Variable, error) {
 		case stddwarf.TagLexDwarfBlock:
 			rs, err := k.ranges()
 			if err != nil {
-				bad = errors.Join(bad, err)
+				bad = firstOf(bad, err)
 				return true
 			}
 			// A block without code of its own is there for its variables.
 			if len(rs) == 0 || inRanges(rs, pc) {
 				vs, err := k.locals(pc, depth+1)
 				inner = append(inner, vs...)
-				bad = errors.Join(bad, err)
+				bad = firstOf(bad, err)
 			}
 		}
 		return true
 	})
-	return append(inner, own...), errors.Join(err, bad)
+	return append(inner, own...), firstOf(err, bad)
 }
 
 // isExtern tells the declaration of a variable that is defined elsewhere.
