@@ -78,6 +78,7 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 		return nil, err
 	}
 	files := system.NewFiles(c.root)
+	files.DWARF = a.debugOptions()
 	switch {
 	case len(args) == 2:
 		return a.objectAndCore(ctx, head, files)

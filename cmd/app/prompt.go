@@ -87,7 +87,7 @@ func (a *app) interactive() (*prompter, error) {
 		p.pager = out.NewPager(os.Stdout, rows, p.ask)
 		a.s.Out.SetOutput(p.pager)
 	}
-	a.s.Interruptible = p.interruptible
+	a.s.Interruptible = a.noteStatement(p.interruptible)
 	return p, nil
 }
 

@@ -22,6 +22,8 @@ type app struct {
 	s    *core.Session
 	tty  bool
 	undo []func()
+	// statement is the context of the statement that runs, at a prompt; else nil.
+	statement context.Context
 }
 
 func newApp(c *config, extra []*core.Module) *app {

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"context"
+
+	"github.com/xmdb/xmdb/core/ctype/dwarf"
+	"github.com/xmdb/xmdb/core/store"
+)
+
+// debugOptions says how debug data is read: with the cache of indexes, under the
+// context of the statement that asks, showing progress.
+func (a *app) debugOptions() dwarf.Options {
+	o := dwarf.Options{Context: func() context.Context { return a.statement }}
+	if s, err := store.Open("", 0); err == nil {
+		o.Cache = s
+	}
+	if progress("") == nil {
+		return o // standard error is no terminal
+	}
+	show, last := progress("reading debug data"), uint64(0)
+	o.Progress = func(done, total uint64) {
+		if done < last { // another file
+			show = progress("reading debug data")
+		}
+		last = done
+		show(int64(done), int64(total))
+	}
+	return o
+}
+
+// noteStatement keeps the context that derive makes for a statement where work
+// that a statement starts deep down finds it.
+func (a *app) noteStatement(derive func(context.Context) (context.Context, func())) func(context.Context) (context.Context, func()) {
+	return func(ctx context.Context) (context.Context, func()) {
+		ctx, done := derive(ctx)
+		a.statement = ctx
+		return ctx, func() { a.statement = nil; done() }
+	}
+}
