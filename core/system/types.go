@@ -1,20 +1,25 @@
 package system
 
 import (
+	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
 
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/ctype/btf"
 	"github.com/xmdb/xmdb/core/ctype/ctf"
 	"github.com/xmdb/xmdb/core/ctype/dwarf"
 	"github.com/xmdb/xmdb/core/sym"
+	"github.com/xmdb/xmdb/core/sym/elffile"
 )
 
 // TypesFunc opens the types of a load object; nil if it has none.
 type TypesFunc func(*Info) (ctype.Scope, error)
 
 // OpenTypes opens the types of a load object: CTF in the file, else DWARF in the
-// file or its debug file.
+// file or its debug file, else BTF in the file (a BPF program's object, a
+// vmlinux).
 func OpenTypes(in *Info) (ctype.Scope, error) {
 	set := in.Set()
 	if set == nil {
@@ -28,13 +33,32 @@ func OpenTypes(in *Info) (ctype.Scope, error) {
 		return nil, fmt.Errorf("read CTF of %s: %w", set.File.Path, err)
 	}
 	d, err := in.Debug()
-	if d == nil {
-		if err == nil {
-			err = errNoTypes
-		}
+	if d != nil {
+		return d, nil
+	}
+	if set.WithSection(".BTF") == set.File {
+		return openBTF(in, set.File)
+	}
+	if err == nil {
+		err = errNoTypes
+	}
+	return nil, err
+}
+
+func openBTF(in *Info, f *elffile.File) (ctype.Scope, error) {
+	data, err := f.SectionData(".BTF")
+	if err != nil {
 		return nil, err
 	}
-	return d, nil
+	o := btf.Options{Name: in.Object.Name, PointerSize: 8}
+	if f.Class == elf.ELFCLASS32 {
+		o.PointerSize = 4
+	}
+	b, err := btf.Open(bytes.NewReader(data), o)
+	if err != nil {
+		return nil, fmt.Errorf("read BTF of %s: %w", f.Path, err)
+	}
+	return b, nil
 }
 
 // Debug gives the DWARF data of the file or its debug file; nil if neither has

@@ -9,7 +9,9 @@ import (
 )
 
 // errEntry: the value at entry is not known.
-func errEntry(why string) error { return fmt.Errorf("value at entry: %s: %w", why, dwexpr.ErrOptimisedOut) }
+func errEntry(why string) error {
+	return fmt.Errorf("value at entry: %s: %w", why, dwexpr.ErrOptimisedOut)
+}
 
 // entryValue gives what an expression had as its value when the frame's function
 // was entered. It has to be a register or a place that the caller's call site names.

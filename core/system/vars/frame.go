@@ -185,4 +185,3 @@ func InMemory(v value.Value) bool {
 	_, bytes := v.Space.(value.Bytes)
 	return !apart && !bytes
 }
-
