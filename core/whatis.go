@@ -2,8 +2,10 @@ package core
 
 import (
 	"sort"
+	"strings"
 
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // Priorities of ::whatis sources.
@@ -92,20 +94,33 @@ func (w *Whatis) Unknown() []uint64 {
 // ReportObject answers "addr is base+off, " and the text that format gives. A
 // text that ends in a newline ends the answer.
 func (w *Whatis) ReportObject(addr, base mem.Addr, format string, args ...any) {
+	w.answer(addr, base, format, args, func() {
+		if addr == base {
+			w.c.Printf("%p is ", uint64(addr))
+		} else {
+			w.c.Printf("%p is %p+%p, ", uint64(addr), uint64(base), uint64(addr-base))
+		}
+	})
+}
+
+// ReportWithin answers as ReportAddress does; base, where what the address lies
+// in begins, is in the record only.
+func (w *Whatis) ReportWithin(addr, base mem.Addr, format string, args ...any) {
+	w.answer(addr, base, format, args, func() { w.c.Printf("%p is ", uint64(addr)) })
+}
+
+// answer yields one answer: as text what lead prints and the text of format.
+func (w *Whatis) answer(addr, base mem.Addr, format string, args []any, lead func()) {
 	w.mark(addr)
-	if addr == base {
-		w.c.Printf("%p is ", uint64(addr))
-	} else {
-		w.c.Printf("%p is %p+%p, ", uint64(addr), uint64(base), uint64(addr-base))
-	}
-	w.c.Printf(format, args...)
+	text := strings.TrimSuffix(out.Sprintf(w.c.OutEnv(), format, args...), "\n")
+	w.c.Record(func() { lead(); w.c.Printf(format, args...) },
+		out.Field{Name: "addr", Value: out.Addr(addr)}, out.Field{Name: "base", Value: out.Addr(base)},
+		out.Field{Name: "offset", Value: uint64(addr - base)}, out.Field{Name: "text", Value: text})
 }
 
 // ReportAddress answers "addr is " and the text that format gives.
 func (w *Whatis) ReportAddress(addr mem.Addr, format string, args ...any) {
-	w.mark(addr)
-	w.c.Printf("%p is ", uint64(addr))
-	w.c.Printf(format, args...)
+	w.ReportWithin(addr, addr, format, args...)
 }
 
 func (w *Whatis) mark(addr mem.Addr) {

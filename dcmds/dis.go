@@ -2,6 +2,7 @@ package dcmds
 
 import (
 	"debug/elf"
+	"encoding/hex"
 	"strconv"
 	"strings"
 
@@ -105,7 +106,6 @@ func disAddress(c *core.Ctx) (uint64, error) {
 
 // print shows one instruction. The one asked for, in a window, is bold.
 func (l *listing) print(addr uint64, in core.Insn, bold bool) {
-	name, _ := l.c.SymbolName(addr)
 	l.c.Record(func() {
 		if bold {
 			l.c.Printf("%<b>")
@@ -115,8 +115,24 @@ func (l *listing) print(addr uint64, in core.Insn, bold bool) {
 			l.c.Printf("%</b>")
 		}
 		l.c.Printf("\n")
-	}, namedField("addr", out.Addr(addr)), namedField("symbol", name), namedField("length", in.Len),
-		namedField("text", strings.ReplaceAll(in.Text, "\t", " ")))
+	}, l.fields(addr, in)...)
+}
+
+// fields are an instruction as JSON; as text it costs nothing.
+func (l *listing) fields(addr uint64, in core.Insn) []out.Field {
+	if !l.c.Opts.JSON {
+		return nil
+	}
+	name, _ := l.c.SymbolName(addr)
+	code := make([]byte, in.Len)
+	var data any
+	if err := mem.ReadFull(l.sp, code, mem.Addr(addr)); err != nil {
+		data = err
+	} else {
+		data = hex.EncodeToString(code)
+	}
+	return []out.Field{namedField("addr", out.Addr(addr)), namedField("symbol", name), namedField("bytes", data),
+		namedField("text", strings.ReplaceAll(in.Text, "\t", " "))}
 }
 
 // line prints one instruction without ending the line.
@@ -218,7 +234,8 @@ func runDismode(c *core.Ctx) error {
 		}
 	}
 	m := c.CurrentDisMode()
-	c.Printf("disassembly mode is %s (%s)\n", m.Name, m.Descr)
+	c.Record(func() { c.Printf("disassembly mode is %s (%s)\n", m.Name, m.Descr) },
+		namedField("mode", m.Name), namedField("descr", m.Descr))
 	return nil
 }
 
@@ -227,7 +244,8 @@ func runDisasms(c *core.Ctx) error {
 		return core.ErrUsage
 	}
 	for _, m := range core.DisModes {
-		c.Printf("%-24s - %s\n", m.Name, m.Descr)
+		c.Record(func() { c.Printf("%-24s - %s\n", m.Name, m.Descr) },
+			namedField("mode", m.Name), namedField("descr", m.Descr))
 	}
 	return nil
 }

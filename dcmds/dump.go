@@ -1,6 +1,7 @@
 package dcmds
 
 import (
+	"encoding/hex"
 	"errors"
 
 	"github.com/xmdb/xmdb/core"
@@ -54,11 +55,16 @@ func runDump(c *core.Ctx) error {
 		return core.ErrUsage
 	}
 	addr := c.Addr
+	var record func(uint64, []byte)
+	if c.Opts.JSON && !c.PipeOut {
+		record = func(a uint64, data []byte) { dumpRecord(c, a, data) }
+	}
 	err := out.Dump(c.P, addr, length, out.DumpOpts{
 		Relative: c.Opt('r'), Align: !c.Opt('u'), FullAddr: c.Opt('v'),
 		ASCII: !c.Opt('q'), Header: true, Trim: c.Opt('t'), Squish: c.Opt('s'), Endian: c.Opt('e'),
 		Width: int(width), Group: int(group),
 		PtrSize: c.Arch().PtrSize, BigEndian: c.Arch().Order.String() == "BigEndian",
+		Record: record,
 		NewDot: func(a uint64) { c.SetDot(a) },
 	}, reader(c, dumpSpace(c)))
 	var de *out.DumpError
@@ -77,6 +83,18 @@ func runDump(c *core.Ctx) error {
 		return core.ErrAbort // the count was the length
 	}
 	return nil
+}
+
+// dumpRecord yields a line of the dump as JSON: the bytes in hex and as text.
+func dumpRecord(c *core.Ctx, addr uint64, data []byte) {
+	text := make([]byte, len(data))
+	for i, b := range data {
+		if text[i] = b; b < ' ' || b > '~' {
+			text[i] = '.'
+		}
+	}
+	c.Record(nil, namedField("addr", out.Addr(addr)),
+		namedField("bytes", hex.EncodeToString(data)), namedField("text", string(text)))
 }
 
 // dumpSpace is the space that the options name. A target without an address

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // evalDcmds evaluate text, once or for each element of a pipe.
@@ -88,7 +89,7 @@ func runMap(c *core.Ctx) error {
 func emit(c *core.Ctx, v uint64, keep bool) {
 	switch {
 	case !c.PipeOut:
-		c.Printf("%llr\n", v)
+		c.Record(func() { c.Printf("%llr\n", v) }, namedField("value", out.Hex(v)))
 	case keep:
 		c.Emit(v, c.Type)
 	default:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // listDcmds take the whole list that comes through a pipe.
@@ -75,7 +76,7 @@ func output(c *core.Ctx, list []elem) {
 		if c.PipeOut {
 			c.Emit(e.val, e.typ)
 		} else {
-			c.Printf("%lx\n", e.val)
+			c.Record(func() { c.Printf("%lx\n", e.val) }, namedField("value", out.Hex(e.val)))
 		}
 	}
 }
@@ -123,7 +124,7 @@ func runCount(c *core.Ctx) error {
 	if c.PipeOut {
 		c.Emit(uint64(n), nil)
 	} else {
-		c.Printf("%d\n", n)
+		c.Record(func() { c.Printf("%d\n", n) }, namedField("count", n))
 	}
 	return nil
 }
@@ -175,10 +176,20 @@ func runSum(c *core.Ctx) error {
 		}
 		n = len(keys)
 	}
-	if c.Opt('c') && !c.PipeOut {
-		c.Printf("%d ", n)
+	if c.PipeOut {
+		c.Emit(sum, nil)
+		return nil
 	}
-	emit(c, sum, false)
+	fields := []out.Field{namedField("sum", out.Hex(sum))}
+	if c.Opt('c') {
+		fields = append([]out.Field{namedField("count", n)}, fields...)
+	}
+	c.Record(func() {
+		if c.Opt('c') {
+			c.Printf("%d ", n)
+		}
+		c.Printf("%llr\n", sum)
+	}, fields...)
 	return nil
 }
 

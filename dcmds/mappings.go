@@ -31,13 +31,19 @@ func mapName(m mem.Mapping) string {
 }
 
 func mapHeader(c *core.Ctx) {
-	if c.Opts.JSON {
+	if c.Opts.JSON || c.PipeOut {
 		return
 	}
 	c.Printf("%<u>%?s %?s %?s %s%</u>\n", "BASE", "LIMIT", "SIZE", "NAME")
 }
 
+// printMap prints a range, or passes its address on: MDB's pipe fails at the
+// heading.
 func printMap(c *core.Ctx, base, size uint64, name string) {
+	if c.PipeOut {
+		c.Emit(base, nil)
+		return
+	}
 	c.Record(func() { c.Printf("%?p %?p %?lx %s\n", base, base+size, size, name) },
 		namedField("base", out.Addr(base)), namedField("limit", out.Addr(base+size)),
 		namedField("size", out.Hex(size)), namedField("name", name))
@@ -115,7 +121,7 @@ func runObjects(c *core.Ctx) error {
 		return core.ErrUsage
 	}
 	objs, err := objects(c)
-	if c.Opt('v') && !c.Opts.JSON {
+	if c.Opt('v') && !c.Opts.JSON && !c.PipeOut {
 		c.Printf("%<u>%-28s %s%</u>\n", "NAME", "VERSION")
 	} else {
 		mapHeader(c)
@@ -128,7 +134,7 @@ func runObjects(c *core.Ctx) error {
 		if o.Size == 0 {
 			continue // an object file is not mapped
 		}
-		if c.Opt('v') {
+		if c.Opt('v') && !c.PipeOut {
 			c.Record(func() { c.Printf("%-28s %s\n", o.Name, version(o)) },
 				namedField("name", o.Name), namedField("version", version(o)), namedField("path", o.Path),
 				namedField("file", o.File), namedField("build_id", o.BuildID), namedField("base", out.Addr(o.Base)))
@@ -146,7 +152,9 @@ func printMissing(c *core.Ctx, files core.FileReporter, o *sym.Object) {
 		return
 	}
 	for _, m := range files.MissingFiles(o) {
-		c.Printf("%-28s %s\n", "", m.Error())
+		c.Record(func() { c.Printf("%-28s %s\n", "", m.Error()) },
+			namedField("name", o.Name), namedField("missing", m.What), namedField("path", m.Path),
+			namedField("build_id", m.BuildID), namedField("text", m.Error()))
 	}
 }
 

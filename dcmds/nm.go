@@ -225,7 +225,7 @@ func runNm(c *core.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if !c.Opt('h') && !c.Opt('p') {
+	if !c.Opt('h') && !c.Opt('p') && !n.piped() {
 		n.header()
 	}
 	sorted := c.Opt('n') || c.Opt('v') || c.HasAddr
@@ -244,6 +244,13 @@ func runNm(c *core.Ctx) error {
 	}
 	n.finish()
 	return nil
+}
+
+// piped tells that the values of the symbols go into a pipe. One column without
+// its heading goes there as text, as in MDB; anything else is no list of addresses
+// in MDB.
+func (n *nm) piped() bool {
+	return n.c.PipeOut && !n.c.Opt('p') && (!n.c.Opt('h') || len(n.cols) > 1)
 }
 
 // options reads the options; object is the one named.
@@ -443,6 +450,10 @@ func (n *nm) print(r *nmRow) {
 		return
 	}
 	if r.Type() < 32 && n.types>>r.Type()&1 == 0 {
+		return
+	}
+	if n.piped() {
+		n.c.Emit(r.Value, nil)
 		return
 	}
 	var b strings.Builder

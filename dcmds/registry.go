@@ -101,24 +101,27 @@ func runDmods(c *core.Ctx) error {
 
 // longModule lists what a module has, but what has no description.
 func longModule(c *core.Ctx, m *core.Module) {
-	c.Printf("\n%<u>%-70s%</u>\n", m.Name)
+	if !c.Opts.JSON {
+		c.Printf("\n%<u>%-70s%</u>\n", m.Name)
+	}
 	var lines []entry
 	for _, d := range m.Dcmds {
 		lines = append(lines, entry{d.Name, d.Descr})
 	}
-	printEntries(c, "dcmd", lines)
+	printEntries(c, m, "dcmd", lines)
 	lines = nil
 	for _, w := range m.Walkers {
 		lines = append(lines, entry{w.Name, w.Descr})
 	}
-	printEntries(c, "walk", lines)
+	printEntries(c, m, "walk", lines)
 }
 
-func printEntries(c *core.Ctx, kind string, l []entry) {
+func printEntries(c *core.Ctx, m *core.Module, kind string, l []entry) {
 	sort.Slice(l, func(i, j int) bool { return l[i].name < l[j].name })
 	for _, e := range l {
 		if e.descr != "" {
-			c.Printf("  %s %-20s - %s\n", kind, e.name, e.descr)
+			c.Record(func() { c.Printf("  %s %-20s - %s\n", kind, e.name, e.descr) },
+				namedField("module", m.Name), namedField("kind", kind), namedField("name", e.name), namedField("descr", e.descr))
 		}
 	}
 }
@@ -138,9 +141,12 @@ func runAliases(c *core.Ctx) error {
 	if len(c.Args) != 0 {
 		return core.ErrUsage
 	}
-	c.Printf("%<u>%-20s%</u> %<u>%-59s%</u>\n", "MACRO", "NATIVE EQUIVALENT")
+	if !c.Opts.JSON {
+		c.Printf("%<u>%-20s%</u> %<u>%-59s%</u>\n", "MACRO", "NATIVE EQUIVALENT")
+	}
 	for _, a := range interp.MacroAliases {
-		c.Printf("%-20s %s\n", a.Name, a.Commands)
+		c.Record(func() { c.Printf("%-20s %s\n", a.Name, a.Commands) },
+			namedField("macro", a.Name), namedField("commands", a.Commands))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package dcmds
 import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // targetDcmds ask the target for what only it can know.
@@ -33,7 +34,8 @@ func runXdata(c *core.Ctx) error {
 	}
 	if t, ok := core.As[core.Xdata](c.Session.Context()); ok {
 		for _, b := range t.Xdata() {
-			c.Printf("%-24s - %s (%lu bytes)\n", b.Name, b.Descr, uint64(b.Len()))
+			c.Record(func() { c.Printf("%-24s - %s (%lu bytes)\n", b.Name, b.Descr, uint64(b.Len())) },
+				namedField("name", b.Name), namedField("descr", b.Descr), namedField("size", b.Len()))
 		}
 	}
 	return nil
@@ -54,7 +56,8 @@ func runVtop(c *core.Ctx) error {
 	if c.PipeOut {
 		c.Emit(pa, nil)
 	} else {
-		c.Printf("virtual %lr mapped to physical %llr\n", c.Addr, pa)
+		c.Record(func() { c.Printf("virtual %lr mapped to physical %llr\n", c.Addr, pa) },
+			namedField("virtual", out.Addr(c.Addr)), namedField("physical", out.Addr(pa)))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package dcmds
 import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 func whatisDcmds() []*core.Dcmd {
@@ -46,7 +47,7 @@ func whatisMappings(c *core.Ctx, w *core.Whatis) error {
 	}
 	for _, m := range maps {
 		for addr := range w.Match(m.Base, m.Size) {
-			w.ReportAddress(addr, "in %s [%p,%p)\n", mapName(m), uint64(m.Base), uint64(m.End()))
+			w.ReportWithin(addr, m.Base, "in %s [%p,%p)\n", mapName(m), uint64(m.Base), uint64(m.End()))
 		}
 	}
 	return nil
@@ -82,16 +83,20 @@ func runWhatis(c *core.Ctx) error {
 		}
 	}
 	for _, a := range w.Unknown() {
-		c.Printf("%p is unknown\n", a)
+		c.Record(func() { c.Printf("%p is unknown\n", a) },
+			namedField("addr", out.Addr(a)), namedField("base", nil), namedField("offset", nil), namedField("text", "unknown"))
 	}
 	return nil
 }
 
 // listWhatis lists the sources of answers.
 func listWhatis(c *core.Ctx) {
-	c.Printf("%<u>%-16s %-12s %4s%</u>\n", "NAME", "MODULE", "PRIO")
+	if !c.Opts.JSON {
+		c.Printf("%<u>%-16s %-12s %4s%</u>\n", "NAME", "MODULE", "PRIO")
+	}
 	for _, src := range c.Reg.WhatisSources() {
-		c.Printf("%-16s %-12s %4d\n", src.Name, src.Module.Name, src.Prio)
+		c.Record(func() { c.Printf("%-16s %-12s %4d\n", src.Name, src.Module.Name, src.Prio) },
+			namedField("name", src.Name), namedField("module", src.Module.Name), namedField("priority", src.Prio))
 	}
 }
 

@@ -27,6 +27,10 @@ type DumpOpts struct {
 	PtrSize   int  // bytes of an address, 4 or 8; else 8
 	BigEndian bool // the target's order, for Endian
 
+	// Record, if not nil, takes each line in place of text: the address of the
+	// first byte shown and the bytes in the order of memory.
+	Record func(addr uint64, data []byte)
+
 	// NewDot, if not nil, is called with the address after the last byte
 	// asked for once all of them are printed.
 	NewDot func(addr uint64)
@@ -51,7 +55,7 @@ func (e *DumpError) Unwrap() error { return e.Err }
 func Dump(p *Printer, addr, n uint64, o DumpOpts, read func(buf []byte, addr uint64) (int, error)) error {
 	d := newDump(p, addr, n, o)
 	d.read = read
-	if d.Header {
+	if d.Header && d.Record == nil {
 		d.header()
 	}
 	return d.body()
@@ -188,6 +192,12 @@ func (d *dump) header() {
 
 // line prints one line; bytes within the margins are blank.
 func (d *dump) line(addr uint64, buf []byte) {
+	if d.Record != nil {
+		if to := d.width - d.right; d.left < to {
+			d.Record(addr+uint64(d.left), buf[d.left:to])
+		}
+		return
+	}
 	d.p.Printf("%0*llx: ", d.digits, addr)
 	for i := range d.width {
 		d.gap(i)
@@ -253,7 +263,7 @@ func (d *dump) body() error {
 			same = false
 		}
 		if d.Squish && same && bytes.Equal(buf, bufs[cur^1][:d.width]) {
-			if !starred {
+			if !starred && d.Record == nil {
 				d.p.Printf("*\n")
 			}
 			starred = true
