@@ -117,18 +117,22 @@ func (d *Data) All() iter.Seq[*ctype.Type] {
 // SymbolType implements ctype.SymbolTyper. A symbol is found by its address,
 // with the name to choose between several there, else by its name.
 func (d *Data) SymbolType(name string, addr uint64, index uint32) (*ctype.Type, error) {
+	if !d.im.reloc { // in a relocatable file addresses are not unique
+		f, err := d.Function(addr)
+		if err == nil && f.Entry() == addr {
+			return d.typeAt(nil, f.at), nil // without an index of names
+		}
+		if err != nil && !errors.Is(err, ErrNoFunction) {
+			return nil, err
+		}
+	}
 	x, err := d.names(d.context())
 	if err != nil {
 		return nil, err
 	}
-	if !d.im.reloc { // in a relocatable file addresses are not unique
+	if !d.im.reloc {
 		if e, ok := d.variableAt(x, name, addr); ok {
 			return symbolType(e)
-		}
-		if f, err := d.Function(addr); err == nil && f.Entry() == addr {
-			return d.typeAt(nil, f.at), nil
-		} else if err != nil && !errors.Is(err, ErrNoFunction) {
-			return nil, err
 		}
 	}
 	for _, want := range [...]class{classVariable, classFunction} {

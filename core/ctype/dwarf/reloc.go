@@ -121,6 +121,31 @@ func relocSize(m elf.Machine, typ uint32) int {
 		case elf.R_AARCH64_ABS32:
 			return 4
 		}
+	case elf.EM_ARM:
+		switch elf.R_ARM(typ) {
+		case elf.R_ARM_NONE:
+			return 0
+		case elf.R_ARM_ABS32, elf.R_ARM_TLS_LDO32:
+			return 4
+		}
+	case elf.EM_PPC64:
+		switch elf.R_PPC64(typ) {
+		case elf.R_PPC64_NONE:
+			return 0
+		case elf.R_PPC64_ADDR64, elf.R_PPC64_DTPREL64:
+			return 8
+		case elf.R_PPC64_ADDR32:
+			return 4
+		}
+	case elf.EM_S390:
+		switch elf.R_390(typ) {
+		case elf.R_390_NONE:
+			return 0
+		case elf.R_390_64, elf.R_390_TLS_LDO64:
+			return 8
+		case elf.R_390_32, elf.R_390_TLS_LDO32:
+			return 4
+		}
 	}
 	return -1
 }
