@@ -258,6 +258,9 @@ func compareStruct(t *testing.T, where string, got *ctype.Type, w *stddwarf.Stru
 				size = f.Type.Size()
 			}
 			off = uint64(8*f.ByteOffset + 8*size - f.BitOffset - f.BitSize)
+			if got.Container().(*Data).im.big {
+				off = uint64(8*f.ByteOffset + f.BitOffset)
+			}
 		}
 		if m.Name != f.Name || m.Off != off || uint64(m.Bits) != uint64(f.BitSize) {
 			t.Errorf("%s: member %s at %d of %d bits, want %s at %d of %d", where,
