@@ -120,19 +120,25 @@ func (st *state) typeFunctions() map[string]glua.LGFunction {
 // loadAt pushes what lies at an address by its type.
 func (st *state) loadAt(L *glua.LState, t *ctype.Type, addr uint64) int {
 	v := st.view().w.At(t, mem.Addr(addr))
-	return st.load(L, v, v.Base(), t.String())
+	return st.load(L, v, v.Base(), "")
 }
 
 // global is mdb.global(name): the data of a symbol by its type.
 func (st *state) global(L *glua.LState) int {
-	m := st.lookupSymbol(L, L.CheckString(1))
-	var t *ctype.Type
-	var err error
-	st.apart(func() { t, err = st.s.DataType(m) })
-	if err != nil {
-		L.RaiseError("type of %s: %s", m.Name, err.Error())
+	name := L.CheckString(1)
+	v := st.view()
+	g, ok := v.globals[name]
+	if !ok {
+		m := st.lookupSymbol(L, name)
+		var err error
+		st.apart(func() { g.typ, err = st.s.DataType(m) })
+		if err != nil {
+			L.RaiseError("type of %s: %s", name, err.Error())
+		}
+		g.addr = m.Value
+		v.globals[name] = g
 	}
-	return st.loadAt(L, t, m.Value)
+	return st.loadAt(L, g.typ, g.addr)
 }
 
 // sizeof is mdb.sizeof(type [, path]): bytes.
@@ -203,17 +209,12 @@ func (st *state) readUint(L *glua.LState, size int, bits uint32, signed bool) in
 }
 
 func (st *state) write(L *glua.LState, addr uint64, b []byte) int {
-	w, ok := st.s.Space().(mem.Writer)
 	if r, is := core.As[core.Reopener](st.s.Context()); is && !r.Writable() {
-		ok = false
-	}
-	if !ok {
 		L.RaiseError("failed to write at %x: %s", addr, mem.ErrReadOnly)
 	}
-	if _, err := w.WriteAt(b, mem.Addr(addr)); err != nil {
+	if err := st.s.Write(st.s.Space(), b, mem.Addr(addr)); err != nil {
 		L.RaiseError("failed to write at %x: %s", addr, mem.Reason(err))
 	}
-	st.s.Changed()
 	return 0
 }
 

@@ -151,9 +151,13 @@ func (st *state) isText(array *ctype.Type) bool {
 }
 
 // load is convert with the error raised in Lua: what was read and why it failed.
+// what is "" for the name of the type.
 func (st *state) load(L *glua.LState, v value.Value, base *ctype.Type, what string) int {
 	lv, err := st.convert(v, base)
 	if err != nil {
+		if what == "" {
+			what = v.Type.String()
+		}
 		raiseRead(L, err, v.Addr, what)
 	}
 	L.Push(lv)
@@ -185,7 +189,7 @@ func (st *state) index(L *glua.LState) int {
 		if err != nil {
 			L.RaiseError("%s", err.Error())
 		}
-		return st.load(L, v, v.Base(), v.Type.String())
+		return st.load(L, v, v.Base(), "")
 	}
 	L.RaiseError("%s has no index of type %s", o.Type, L.Get(2).Type())
 	return 0
@@ -281,7 +285,7 @@ func (st *state) objectPairs(L *glua.LState, o *object) int {
 			}
 			L.Push(glua.LNumber(i))
 			i++
-			return 1 + st.load(L, v, v.Base(), v.Type.String())
+			return 1 + st.load(L, v, v.Base(), "")
 		}
 	default:
 		L.RaiseError("%s has no members", o.Type)

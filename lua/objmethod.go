@@ -123,7 +123,7 @@ func (st *state) objectValue(L *glua.LState) int {
 		L.Push(st.unsigned(p))
 		return 1
 	}
-	return st.load(L, o.Value, base, o.Type.String())
+	return st.load(L, o.Value, base, "")
 }
 
 // objectString is obj:str([max]): of an array of characters, of a pointer to some,

@@ -61,6 +61,14 @@ type views struct {
 	w     *value.World
 	types *ctype.Composite
 	names map[string]*ctype.Type
+
+	globals map[string]global
+}
+
+// global is the place and the type of a symbol's data.
+type global struct {
+	addr uint64
+	typ  *ctype.Type
 }
 
 func newState(s *core.Session, file string) *state {

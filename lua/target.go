@@ -159,7 +159,7 @@ func (st *state) frames(L *glua.LState) int {
 		e.RawSetString("cfa", st.unsigned(f.CFA))
 		e.RawSetString("level", glua.LNumber(f.Level))
 		e.RawSetString("source", glua.LString(f.Source.String()))
-		name, ok := st.s.SymbolName(f.CodeAddr())
+		name, ok := st.s.SymbolName(f.PC)
 		if !ok {
 			name = integer{v: f.PC}.String()
 		}

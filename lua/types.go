@@ -19,7 +19,7 @@ func (st *state) view() *views {
 	if v := st.views; v != nil && v.cx == cx && v.gen == gen {
 		return v
 	}
-	v := &views{cx: cx, gen: gen, names: map[string]*ctype.Type{}}
+	v := &views{cx: cx, gen: gen, names: map[string]*ctype.Type{}, globals: map[string]global{}}
 	v.w = st.s.World()
 	v.types = v.w.Types
 	st.views = v

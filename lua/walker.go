@@ -60,7 +60,10 @@ func (st *state) walk(c *core.Ctx, w *core.Walker, fn *hook, start mem.Addr, has
 		if obj != glua.LNil {
 			e.Obj = &walked{st, obj}
 		}
-		if !out(e, nil) {
+		st.entries-- // while the consumer has the element, this is no nesting
+		more := out(e, nil)
+		st.entries++
+		if !more {
 			t.end(errStopped)
 			t.raise(L)
 		}
