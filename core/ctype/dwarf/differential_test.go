@@ -48,7 +48,7 @@ func variants() []variant {
 		variant{"i386-2", "plain.c", "gcc", []string{"-gdwarf-2", "-m32", "-c"}},
 		variant{"arm64", "plain.c", "clang", []string{"-g", "-target", "aarch64-linux-gnu", "-c"}},
 		variant{"arm", "plain.c", "clang", []string{"-g", "-target", "arm-linux-gnueabi", "-c"}},
-		variant{"ppc64", "plain.c", "clang", []string{"-gdwarf-5", "-target", "powerpc64-linux-gnu", "-c"}},
+		variant{"ppc64", "plain.c", "clang", []string{"-gdwarf-4", "-target", "powerpc64-linux-gnu", "-c"}},
 		variant{"s390x", "plain.c", "clang", []string{"-gdwarf-3", "-target", "s390x-linux-gnu", "-c"}},
 		variant{"rust", "types.rs", "rustc", []string{"-g"}},
 		variant{"rust-5", "types.rs", "rustc", []string{"-g", "-O", "-Cdwarf-version=5"}},
