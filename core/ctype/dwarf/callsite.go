@@ -25,6 +25,13 @@ type Call struct {
 	Return uint64 // address after the call, as in the file; 0 if not recorded
 }
 
+// CallParam is what a caller passed, as far as it can still be told after the
+// call: the value, in the caller's frame, of what the callee found at Location.
+type CallParam struct {
+	Location Expr // a register, or a place relative to the callee's CFA
+	Value    Expr // evaluated in the caller
+}
+
 // CallValue is a CallParam with the parameter it is for.
 type CallValue struct {
 	CallParam
@@ -172,3 +179,41 @@ func (v *Variable) Origin() uint64 {
 	return e.ref().offset()
 }
 
+// callSite finds the DIE of the call that returns to pc.
+func (e die) callSite(pc uint64, depth int) (found die, err error) {
+	if depth > maxScopes {
+		return found, nil
+	}
+	var inner error
+	err = e.u.children(e, func(k die) bool {
+		switch k.tag() {
+		case stddwarf.TagCallSite, tagGNUCallSite:
+			if k.returnPC() == pc {
+				found = k
+			}
+		case stddwarf.TagLexDwarfBlock, stddwarf.TagInlinedSubroutine:
+			if rs, err := k.ranges(); err == nil && inRanges(rs, pc-1) {
+				found, inner = k.callSite(pc, depth+1)
+			}
+		}
+		return found.ab == nil
+	})
+	if err == nil && found.ab == nil {
+		err = inner
+	}
+	return found, err
+}
+
+// returnPC is the address a call returns to, 0 if it is not recorded. GNU call
+// sites have it in DW_AT_low_pc.
+func (e die) returnPC() uint64 {
+	for _, at := range [...]attr{stddwarf.AttrCallReturnPC, stddwarf.AttrLowpc} {
+		if v, ok := e.get(at); ok {
+			a, err := e.u.address(v)
+			if err == nil {
+				return a
+			}
+		}
+	}
+	return 0
+}
