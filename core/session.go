@@ -48,6 +48,7 @@ type Session struct {
 	memo     map[any]any
 	log      log
 	kept     map[any]any
+	writes   []Write
 	synth    *cdecl.Types
 }
 
@@ -66,8 +67,24 @@ type Context struct {
 	System any       // recognised in the target; nil if none
 	Space  mem.Space // current virtual address space; nil if there is none
 	Thread uint64    // representative thread
+	Chosen FrameRef  // the frame that ::frame made current
 	CPU    int
 	Name   string // shown in the prompt of a nested context
+}
+
+// FrameRef names a frame of a thread: 0 is the innermost.
+type FrameRef struct {
+	Thread uint64
+	Level  int
+}
+
+// FrameLevel is the current frame of a thread: the chosen one if it is the
+// thread's, else the innermost.
+func (cx *Context) FrameLevel(thread uint64) int {
+	if cx.Chosen.Thread == thread {
+		return cx.Chosen.Level
+	}
+	return 0
 }
 
 // Evaluator runs text of the command language in a session. core/interp

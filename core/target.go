@@ -87,6 +87,11 @@ type (
 	ContextSetter interface {
 		SetContext(c *Ctx, addr uint64) error
 	}
+	// PLTResolver knows the function that a stub of a procedure linkage table leads
+	// to.
+	PLTResolver interface {
+		Bound(stub uint64) (uint64, bool)
+	}
 	// Stater tells the state of execution: "idle", "core".
 	Stater interface{ State() State }
 )

@@ -1,6 +1,7 @@
 package dcmds
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -8,44 +9,78 @@ import (
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
+	"github.com/xmdb/xmdb/core/system/vars"
 	"github.com/xmdb/xmdb/core/unwind"
 )
 
-const stackHelp = "Print the stack of the representative thread, or the one that begins at the frame\n" +
-	"pointer given as the address. cnt is the number of arguments shown of a frame where\n" +
-	"they are known; it does not limit the frames.\n"
+const stackHelp = `Prints the stack of the representative thread, or the one that begins at the frame
+pointer given as the address. Into a pipe go the program counters.
+
+cnt    how many arguments of a function are shown where they are known (with -l); 6
+       if it is not given. It does not limit the frames.
+-l     each function with file and line and the values of its arguments; functions
+       inlined there have lines of their own, the innermost first
+-n     with the numbers by which ::frame knows the frames
+-s     with what each frame was found by: entry (the thread's registers), cfi or
+       debug_frame (the callee's call frame information), signal (what the kernel
+       saved), fp (the frame pointer chain), guess
+`
 
 // stackDcmds print stacks.
 func stackDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
-		{Name: "stack", Usage: "?[-ls] [cnt]", Descr: "print stack backtrace", Help: stackHelp, Opts: stackOpts, Run: runStack},
-		{Name: "$c", Usage: "?[-ls] [cnt]", Descr: "print stack backtrace", Help: stackHelp, Opts: stackOpts, Run: runStack},
-		{Name: "$C", Usage: "?[-ls] [cnt]", Descr: "print stack backtrace with frame pointers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
-		{Name: "stackregs", Usage: "?[-ls] [cnt]", Descr: "print stack backtrace and registers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
-		{Name: "findstack", Usage: ":[-v]", Descr: "find user thread stack", NoHint: true,
-			Help: "Print the stack of the thread whose id is the address. A string is the command\n" +
-				"to run on its frame pointer instead of $C.\n",
-			Opts: []core.Opt{{Letter: 'v', Help: "with file and line, inlined functions and the values of arguments"}}, Run: runFindstack},
+		{Name: "stack", Usage: "?[-lns] [cnt]", Descr: "print stack backtrace", Help: stackHelp, Opts: stackOpts, Run: runStack},
+		{Name: "$c", Usage: "?[-lns] [cnt]", Descr: "print stack backtrace", Help: stackHelp, Opts: stackOpts, Run: runStack},
+		{Name: "$C", Usage: "?[-lns] [cnt]", Descr: "print stack backtrace with frame pointers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
+		{Name: "stackregs", Usage: "?[-lns] [cnt]", Descr: "print stack backtrace and registers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
+		{Name: "findstack", Usage: ":[-lv]", Descr: "find user thread stack", NoHint: true,
+			Help: "Prints the stack of the thread whose id is the address. A string is the command\n" +
+				"to run on its frame pointer instead of $C. -v is for targets that save arguments;\n" +
+				"-l is that of ::stack.\n",
+			Opts: []core.Opt{
+				{Letter: 'l', Help: "with file and line, inlined functions and the values of arguments"},
+				{Letter: 'v', Help: "with the arguments that the target has on the stack"},
+			}, Run: runFindstack},
 	}
 }
 
 var stackOpts = []core.Opt{
 	{Letter: 'l', Help: "with file and line, inlined functions and the values of arguments"},
+	{Letter: 'n', Help: "with the numbers of frames"},
 	{Letter: 's', Help: "with what each frame was found by: cfi, fp, signal ..."},
 }
 
 func runStack(c *core.Ctx) error   { return stackCommand(c, false) }
 func runStackFP(c *core.Ctx) error { return stackCommand(c, true) }
 
+// defaultArgs is how many arguments are shown of a function.
+const defaultArgs = 6
+
 func stackCommand(c *core.Ctx, fp bool) error {
 	if len(c.Args) > 1 {
 		return core.ErrUsage
+	}
+	max := uint64(defaultArgs)
+	if len(c.Args) == 1 {
+		var err error
+		if max, err = numberArg(c, c.Args[0]); err != nil {
+			return err
+		}
 	}
 	regs, err := stackStart(c)
 	if err != nil {
 		return err
 	}
-	return printStack(c, regs, stackStyle{fp: fp, lines: c.Opt('l'), source: c.Opt('s')})
+	style := stackStyle{fp: fp, lines: c.Opt('l'), numbers: c.Opt('n'), source: c.Opt('s'), args: max, returned: c.HasAddr}
+	return printStack(c, regs, c.Session.Context().Thread, style)
+}
+
+// numberArg reads a number by the session's radix.
+func numberArg(c *core.Ctx, a core.Arg) (uint64, error) {
+	if a.IsImm {
+		return a.Imm, nil
+	}
+	return c.Strtoull(a.Str)
 }
 
 // stackStart gives the registers a stack is walked from.
@@ -74,81 +109,169 @@ func stackStart(c *core.Ctx) (*arch.Regs, error) {
 }
 
 type stackStyle struct {
-	fp, lines, source bool
-	callers           bool // without the innermost frame
+	fp, lines, numbers, source bool
+	args                       uint64 // shown of a function
+	callers                    bool   // without the innermost frame
+	returned                   bool   // the innermost frame is at a return address
 }
 
-// printStack walks a stack and prints a line a frame.
-func printStack(c *core.Ctx, regs *arch.Regs, style stackStyle) error {
+// printStack walks a stack and prints a line a frame, or with style.lines a line a
+// function. thread is whose stack it is, unless style.returned.
+func printStack(c *core.Ctx, regs *arch.Regs, thread uint64, style stackStyle) error {
+	if style.lines && !c.PipeOut {
+		return printFunctions(c, regs, thread, style)
+	}
 	u, ok := core.As[core.Unwinder](c.Session.Context())
 	if !ok {
 		return core.ErrNotSup
 	}
 	for f, err := range u.Frames(c, regs) {
 		if err != nil {
-			if errors.Is(err, c.Err()) && c.Err() != nil {
-				return core.ErrIntr
-			}
-			c.Warnf("%s", "stack ends: "+err.Error())
-			return core.ErrFailed
+			return stackError(c, err)
 		}
-		if f.PC == 0 && !f.Exact {
+		if isEnd(&f) {
 			break
 		}
 		if f.Level == 0 && style.callers {
 			continue
 		}
-		printFrame(c, &f, style)
+		if f.Level == 0 && style.returned {
+			f.Exact = false
+		}
+		printFrame(c, &f, nil, style)
 	}
 	return nil
 }
 
-func printFrame(c *core.Ctx, f *unwind.Frame, style stackStyle) {
+// stackError says why a stack could not be followed to its end.
+func stackError(c *core.Ctx, err error) error {
+	if cause := c.Err(); cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled)) {
+		return core.ErrIntr
+	}
+	c.Warnf("%s", "stack ends: "+err.Error())
+	return core.ErrFailed
+}
+
+// printFunctions is printStack with lines and arguments.
+func printFunctions(c *core.Ctx, regs *arch.Regs, thread uint64, style stackStyle) error {
+	frames, err := linkedFrames(c, c.Session, regs, style.returned)
+	if err != nil {
+		return err
+	}
+	threadRegs := regs
+	if style.returned {
+		threadRegs = nil
+	}
+	r := varReader(c.Session, thread, threadRegs)
+	for f, err := range frames {
+		if err != nil {
+			return stackError(c, err)
+		}
+		if c.Err() != nil {
+			return core.ErrIntr
+		}
+		if f.Level == 0 && style.callers {
+			continue
+		}
+		scopes, _ := r.Scopes(f) // without debug information the plain line is all there is
+		printFrame(c, &f.Frame, scopes, style)
+	}
+	return nil
+}
+
+// printFrame prints a frame: a line for each function inlined there, and one for
+// the function itself. scopes are those of the frame, if they were looked up.
+func printFrame(c *core.Ctx, f *unwind.Frame, scopes []vars.Scope, style stackStyle) {
 	if c.PipeOut {
 		c.Emit(f.PC, nil)
 		return
 	}
-	name := frameName(c, f)
-	fields := []out.Field{
-		{Name: "fp", Value: out.Hex(framePointer(c, f))}, {Name: "pc", Value: out.Hex(f.PC)},
-		{Name: "function", Value: name}, {Name: "source", Value: f.Source.String()},
-	}
-	d := frameDetail{}
-	if style.lines {
-		d = detail(c, f)
-		fields = append(fields, out.Field{Name: "file", Value: d.file}, out.Field{Name: "line", Value: d.line})
+	name := frameName(c.Session, f)
+	fields := frameFields(c, f, name)
+	var args []scopeArgs
+	for i := range scopes {
+		args = append(args, argsOf(c.Session, &scopes[i], style.args))
 	}
 	c.Record(func() {
-		for _, in := range d.inlines {
-			if style.fp {
-				c.Printf("%?s ", "")
-			}
-			c.Printf("%s(%s) (inlined) at %s:%d\n", in.name, in.args, in.file, in.line)
+		for i := 0; i < len(scopes)-1; i++ {
+			framePrefix(c, f, style, true)
+			c.P.WriteString(scopes[i].Name + "(" + args[i].text + ") (inlined)" + place(&scopes[i]) + "\n")
 		}
-		if style.fp {
-			c.Printf("%0?lr ", framePointer(c, f))
-		}
-		c.Printf("%s(%s)", name, d.args)
-		if d.file != "" {
-			c.Printf(" at %s:%d", d.file, d.line)
+		framePrefix(c, f, style, false)
+		line := name + "()"
+		if n := len(scopes); n > 0 {
+			line = name + "(" + args[n-1].text + ")" + place(&scopes[n-1])
 		}
 		if style.source {
-			c.Printf(" [%s]", f.Source.String())
+			line += " [" + f.Source.String() + "]"
 		}
-		c.Printf("\n")
-	}, fields...)
+		c.P.WriteString(line + "\n")
+	}, append(fields, scopeFields(scopes, args)...)...)
+}
+
+// framePrefix prints the columns before a function's name; a function that is
+// inlined has them blank.
+func framePrefix(c *core.Ctx, f *unwind.Frame, style stackStyle, inlined bool) {
+	switch {
+	case style.numbers && inlined:
+		c.Printf("%4s ", "")
+	case style.numbers:
+		c.Printf("%4r ", uint32(f.Level))
+	}
+	switch {
+	case style.fp && inlined:
+		c.Printf("%?s ", "")
+	case style.fp:
+		c.Printf("%0?lr ", framePointer(c.Session, f))
+	}
+}
+
+// place is where execution is in a function.
+func place(sc *vars.Scope) string {
+	if sc.File == "" {
+		return ""
+	}
+	return fmt.Sprintf(" at %s:%d", sc.File, sc.Line)
+}
+
+// frameFields are the fields of a frame's record.
+func frameFields(c *core.Ctx, f *unwind.Frame, name string) []out.Field {
+	return []out.Field{
+		{Name: "level", Value: f.Level}, {Name: "fp", Value: out.Hex(framePointer(c.Session, f))},
+		{Name: "sp", Value: out.Hex(f.SP)}, {Name: "cfa", Value: out.Hex(f.CFA)}, {Name: "pc", Value: out.Hex(f.PC)},
+		{Name: "function", Value: name}, {Name: "source", Value: f.Source.String()}, {Name: "signal", Value: f.Signal},
+	}
+}
+
+// scopeFields are what debug information adds to a frame's record.
+func scopeFields(scopes []vars.Scope, args []scopeArgs) []out.Field {
+	if len(scopes) == 0 {
+		return nil
+	}
+	last := len(scopes) - 1
+	fields := []out.Field{
+		{Name: "file", Value: scopes[last].File}, {Name: "line", Value: scopes[last].Line}, {Name: "args", Value: args[last].fields},
+	}
+	inlined := out.List{}
+	for i := range last {
+		inlined = append(inlined, out.Object{
+			{Name: "function", Value: scopes[i].Name}, {Name: "file", Value: scopes[i].File},
+			{Name: "line", Value: scopes[i].Line}, {Name: "args", Value: args[i].fields},
+		})
+	}
+	return append(fields, out.Field{Name: "inlined", Value: inlined})
 }
 
 // frameName names a frame's PC. A return address may be past its function's end,
 // when the call was the last thing in it: it is named by the call.
-func frameName(c *core.Ctx, f *unwind.Frame) string {
-	name, ok := c.SymbolName(f.PC)
+func frameName(s *core.Session, f *unwind.Frame) string {
+	name, ok := s.SymbolName(f.PC)
 	if code := f.CodeAddr(); code != f.PC {
-		ns := c.Namespace()
+		ns := s.Namespace()
 		at, err := ns.LookupAddr(code, 0)
 		pc, perr := ns.LookupAddr(f.PC, 0)
-		if err == nil && (perr != nil || pc.Value != at.Value) {
-			return ns.Label(at, f.PC) + "+" + sym.Offset(f.PC-at.Value, c.Opts.Radix)
+		if err == nil && at.PLT == "" && (perr != nil || pc.Value != at.Value) {
+			return ns.Label(at, f.PC) + "+" + sym.Offset(f.PC-at.Value, s.Opts.Radix)
 		}
 	}
 	if !ok {
@@ -159,9 +282,9 @@ func frameName(c *core.Ctx, f *unwind.Frame) string {
 
 // framePointer is where the frame's saved frame pointer is or would be: two words
 // below the canonical frame address, whether or not the function keeps one.
-func framePointer(c *core.Ctx, f *unwind.Frame) uint64 {
+func framePointer(s *core.Session, f *unwind.Frame) uint64 {
 	if f.CFA != 0 {
-		return f.CFA - 2*uint64(c.Arch().PtrSize)
+		return f.CFA - 2*uint64(s.Arch().PtrSize)
 	}
 	return f.FP
 }
@@ -187,7 +310,7 @@ func runFindstack(c *core.Ctx) error {
 		c.SetDot(regs.FP())
 		return c.Session.Eval.Eval(c, c.Session, "<."+c.Args[0].Str)
 	}
-	return printStack(c, regs, stackStyle{fp: true, lines: c.Opt('v'), callers: true})
+	return printStack(c, regs, c.Addr, stackStyle{fp: true, lines: c.Opt('l'), callers: !c.Opt('l'), args: defaultArgs})
 }
 
 const findstackIndent = 2
@@ -212,4 +335,3 @@ func threadLabel(s *core.Session, id uint64) string {
 	}
 	return ""
 }
-
