@@ -51,6 +51,9 @@ func openCore(t testing.TB, s *core.Session, exe, dump string) {
 	t.Cleanup(func() { target.Close() })
 	cx := s.Context()
 	cx.Target = target
+	if cx.System, err = system.Recognise(t.Context(), target); err != nil {
+		t.Fatal(err)
+	}
 	if th, ok := core.As[core.Threads](cx); ok && len(th.Threads()) > 0 {
 		cx.Thread = th.Threads()[0].ID
 	}

@@ -39,15 +39,21 @@ func (a *app) open(ctx context.Context) int {
 func (a *app) attach(t core.Target) {
 	cx := a.s.Context()
 	cx.Target = t
+	var err error
+	if cx.System, err = system.Recognise(context.Background(), t); err != nil {
+		a.s.Warnf("%s", err.Error())
+	}
 	a.undo = append(a.undo, func() { t.Close() })
 	if th, ok := core.As[core.Threads](cx); ok {
 		if list := th.Threads(); len(list) > 0 {
 			cx.Thread = list[0].ID
 		}
 	}
-	if w, ok := core.As[core.Warner](cx); ok {
-		for _, text := range w.Warnings() {
-			a.s.Warnf("%s", text)
+	for _, part := range []any{cx.Target, cx.System} {
+		if w, ok := part.(core.Warner); ok {
+			for _, text := range w.Warnings() {
+				a.s.Warnf("%s", text)
+			}
 		}
 	}
 	a.s.Changed()

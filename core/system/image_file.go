@@ -18,16 +18,29 @@ type Image struct {
 	types TypesFunc
 }
 
-// NewImage makes a system of one file, called name in full. maps are where its bytes are addressed:
-// MDB takes the first of them for the program's text. files may be nil.
-func NewImage(set *elffile.Set, name string, maps []mem.Mapping, files *Files) *Image {
+// FileSource is what NewImage needs of a target.
+type FileSource interface {
+	// FileSet is the file and its debug file.
+	FileSet() *elffile.Set
+	// FullName is what the file is called in full.
+	FullName() string
+	// FileMappings are where its bytes are addressed, in the order of its headers:
+	// MDB takes the first of them for the program's text.
+	FileMappings() []mem.Mapping
+	// Files says how debug data is opened; it may be nil.
+	Files() *Files
+}
+
+// NewImage makes a system of one file.
+func NewImage(src FileSource) *Image {
+	set, name := src.FileSet(), src.FullName()
 	f := set.File
 	o := &sym.Object{
 		Name: path.Base(strings.ReplaceAll(f.Path, "\\", "/")), Path: name, File: f.Path,
 		FileID: f.BuildID(), Main: true, Ranges: []sym.Range{},
 	}
 	o.BuildID = o.FileID
-	for _, m := range maps {
+	for _, m := range src.FileMappings() {
 		o.Ranges = append(o.Ranges, sym.Range{Base: uint64(m.Base), Size: m.Size})
 	}
 	if len(o.Ranges) > 0 {
@@ -36,7 +49,7 @@ func NewImage(set *elffile.Set, name string, maps []mem.Mapping, files *Files) *
 	} else {
 		o.Text = sym.Range{Base: ^uint64(0), Size: 1} // nothing prints without a name
 	}
-	in := &Info{Object: o, Found: &Found{Set: set, BuildID: o.FileID, Verified: true}, files: files}
+	in := &Info{Object: o, Found: &Found{Set: set, BuildID: o.FileID, Verified: true}, files: src.Files()}
 	in.attach()
 	return &Image{info: in, ns: sym.NewNamespace(o), types: OpenTypes}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/sym"
 )
@@ -57,6 +58,22 @@ func (p *Process) TLSBlock(tp uint64, o *sym.Object) (uint64, error) {
 		return tp - size, nil
 	}
 	return p.dtvBlock(tp, in)
+}
+
+// TLSBase implements core.ThreadLocal by the registers of the source's thread.
+func (p *Process) TLSBase(thread uint64, o *sym.Object) (uint64, error) {
+	src, ok := p.src.(interface {
+		Registers(thread uint64) (*arch.Regs, error)
+	})
+	if !ok {
+		return 0, ErrNoRTLD
+	}
+	r, err := src.Registers(thread)
+	if err != nil {
+		return 0, err
+	}
+	tp, _ := r.Get("fsbase")
+	return p.TLSBlock(tp, o)
 }
 
 // dtvBlock finds a library's block through the DTV.

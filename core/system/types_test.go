@@ -1,10 +1,13 @@
 package system
 
 import (
+	"debug/elf"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/sym/elffile"
 	"github.com/xmdb/xmdb/fixtures"
 )
@@ -21,7 +24,34 @@ func typesOf(t *testing.T, path string, files *Files) *Image {
 	}
 	set := elffile.NewSet(f, &files.Finder)
 	t.Cleanup(func() { set.Close() })
-	return NewImage(set, path, nil, files)
+	return NewImage(&fileSource{set, files})
+}
+
+// fileSource is an ELF file without mappings.
+type fileSource struct {
+	set   *elffile.Set
+	files *Files
+}
+
+func (s *fileSource) FileSet() *elffile.Set       { return s.set }
+func (s *fileSource) FullName() string            { return s.set.File.Path }
+func (s *fileSource) FileMappings() []mem.Mapping { return nil }
+func (s *fileSource) Files() *Files               { return s.files }
+
+func TestRecognise(t *testing.T) {
+	for _, tt := range []struct {
+		target any
+		want   string
+	}{
+		{twoNamespaces(), "*system.Process"},
+		{&fileSource{elffile.NewSet(&elffile.File{File: &elf.File{}}, nil), nil}, "*system.Image"},
+		{"a raw file", "<nil>"},
+	} {
+		sys, err := Recognise(t.Context(), tt.target)
+		if got := fmt.Sprintf("%T", sys); err != nil || got != tt.want {
+			t.Errorf("%T is %s, %v; want %s", tt.target, got, err, tt.want)
+		}
+	}
 }
 
 // TestTypes has each kind of type data once.

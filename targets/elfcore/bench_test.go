@@ -13,7 +13,7 @@ import (
 func BenchmarkOpen(b *testing.B) {
 	s := fixtures.Build(b, "c/big")
 	for b.Loop() {
-		tg, err := Open(context.Background(), s.Core, Options{Program: s.Exe})
+		tg, err := open(s.Core, Options{Program: s.Exe})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func BenchmarkWalk(b *testing.B) {
 		b.Skipf("no list_head among the facts %v", s.Facts)
 	}
 	for b.Loop() {
-		tg, err := Open(context.Background(), s.Core, Options{Program: s.Exe})
+		tg, err := open(s.Core, Options{Program: s.Exe})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func BenchmarkWalk(b *testing.B) {
 func BenchmarkStacks(b *testing.B) {
 	s := fixtures.Build(b, "c/big")
 	for b.Loop() {
-		tg, err := Open(context.Background(), s.Core, Options{Program: s.Exe})
+		tg, err := open(s.Core, Options{Program: s.Exe})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -11,16 +11,6 @@ import (
 	"github.com/xmdb/xmdb/fixtures"
 )
 
-func openCore(t testing.TB, path string, o Options) *Target {
-	t.Helper()
-	tg, err := Open(context.Background(), path, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tg.Close() })
-	return tg
-}
-
 func TestKernelCore(t *testing.T) {
 	s := fixtures.Build(t, "c/small")
 	tg := openCore(t, s.Core, Options{})

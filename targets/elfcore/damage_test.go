@@ -21,7 +21,7 @@ import (
 )
 
 // exercise asks everything of a target and bounds what the answers may be.
-func exercise(t *testing.T, tg *Target) {
+func exercise(t *testing.T, tg *opened) {
 	var b [64]byte
 	for i, m := range tg.Mappings() {
 		if i > 200 {
@@ -71,7 +71,7 @@ func TestMutations(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	for m := range fixtures.Mutations(1, f, st.Size()) {
 		start := time.Now()
-		tg, err := OpenAt("core", m, m.Size, Options{Files: system.NewFiles("")})
+		tg, err := openAt("core", m, m.Size, Options{Files: system.NewFiles("")})
 		if err == nil {
 			opened++
 			exercise(t, tg)
@@ -102,7 +102,7 @@ func TestTruncated(t *testing.T) {
 	whole := openCore(t, s.Core, Options{Program: s.Exe})
 	for i := range 40 {
 		size := len(data) * i / 40
-		tg, err := OpenAt("core", bytes.NewReader(data[:size]), int64(size), Options{Program: s.Exe})
+		tg, err := openAt("core", bytes.NewReader(data[:size]), int64(size), Options{Program: s.Exe})
 		if err != nil {
 			if size >= ehdrSize {
 				t.Errorf("cut at %d: %v", size, err)
@@ -149,7 +149,7 @@ func TestFilesGone(t *testing.T) {
 	data = bytes.ReplaceAll(data, []byte("/x86_64-linux-gnu/"), []byte("/x86_64-linux-gone"[:17]+"/"))
 	data = bytes.ReplaceAll(data, []byte(filepath.Dir(s.Exe)), []byte("/gone"+strings.Repeat("x", len(filepath.Dir(s.Exe))-5)))
 	files.Finder.DebugDirs = []string{t.TempDir()}
-	tg, err := OpenAt("core", bytes.NewReader(data), int64(len(data)), Options{Files: files})
+	tg, err := openAt("core", bytes.NewReader(data), int64(len(data)), Options{Files: files})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestFilesGone(t *testing.T) {
 	}
 }
 
-func backtrace(t *testing.T, tg *Target, id uint64) string {
+func backtrace(t *testing.T, tg *opened, id uint64) string {
 	t.Helper()
 	r, err := tg.Registers(id)
 	if err != nil {
@@ -247,7 +247,7 @@ func TestDebugFileOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	data = bytes.ReplaceAll(data, []byte(filepath.Dir(s.Exe)), []byte("/gone"+strings.Repeat("x", len(filepath.Dir(s.Exe))-5)))
-	tg, err := OpenAt("core", bytes.NewReader(data), int64(len(data)), Options{Files: system.NewFiles("", s.Debug)})
+	tg, err := openAt("core", bytes.NewReader(data), int64(len(data)), Options{Files: system.NewFiles("", s.Debug)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,12 +312,12 @@ func TestOtherArchitectures(t *testing.T) {
 		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_X86_64, elf.ELFOSABI_SOLARIS), "illumos"},
 		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_X86_64, elf.ELFOSABI_FREEBSD), "FREEBSD"},
 	} {
-		_, err := OpenAt("core", bytes.NewReader(tt.b), int64(len(tt.b)), Options{})
+		_, err := openAt("core", bytes.NewReader(tt.b), int64(len(tt.b)), Options{})
 		if !errors.Is(err, ErrArch) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v; want %q", err, tt.want)
 		}
 	}
-	if _, err := OpenAt("x", strings.NewReader("hello"), 5, Options{}); !errors.Is(err, ErrNotCore) {
+	if _, err := openAt("x", strings.NewReader("hello"), 5, Options{}); !errors.Is(err, ErrNotCore) {
 		t.Errorf("text file: %v", err)
 	}
 }
@@ -347,7 +347,7 @@ func FuzzNotes(f *testing.F) {
 func FuzzOpen(f *testing.F) {
 	f.Add(tinyCore())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		tg, err := OpenAt("core", bytes.NewReader(b), int64(len(b)), Options{Files: noFiles()})
+		tg, err := openAt("core", bytes.NewReader(b), int64(len(b)), Options{Files: noFiles()})
 		if err != nil {
 			return
 		}
@@ -455,7 +455,7 @@ func tinyCore() []byte {
 
 func TestTinyCore(t *testing.T) {
 	b := tinyCore()
-	tg, err := OpenAt("core", bytes.NewReader(b), int64(len(b)), Options{Files: noFiles()})
+	tg, err := openAt("core", bytes.NewReader(b), int64(len(b)), Options{Files: noFiles()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/xmdb/xmdb/core/arch"
-	"github.com/xmdb/xmdb/core/sym"
 )
 
 // gregNames are the registers in the order of struct user_regs_struct
@@ -60,16 +59,6 @@ func (th *Thread) registers() (*arch.Regs, error) {
 		r.Areas[AreaXSave] = th.XState
 	}
 	return r, nil
-}
-
-// TLSBase implements core.ThreadLocal.
-func (t *Target) TLSBase(thread uint64, o *sym.Object) (uint64, error) {
-	r, err := t.Registers(thread)
-	if err != nil {
-		return 0, err
-	}
-	tp, _ := r.Get("fsbase")
-	return t.Process.TLSBlock(tp, o)
 }
 
 // OrigRAX is the number of the system call the thread was in, -1 if none.

@@ -237,7 +237,7 @@ func TestSymbolsAgreeWithGDB(t *testing.T) {
 }
 
 // alias tells whether name is another symbol of the same value.
-func alias(tg *Target, value uint64, name string) bool {
+func alias(tg *opened, value uint64, name string) bool {
 	name, _, _ = strings.Cut(name, "@")
 	o := tg.Namespace().ObjectAt(value)
 	for s := range o.Table(1).All() {

@@ -37,8 +37,6 @@ type Options struct {
 
 // Target is a core of a Linux process.
 type Target struct {
-	*system.Process
-
 	path     string
 	program  string // file of the executable on this host, "" if there is none
 	f        *os.File
@@ -116,7 +114,6 @@ func (t *Target) open(o Options) error {
 	}
 	t.layOut(h)
 	t.chooseProgram(o.Program)
-	t.Process = system.NewProcess(t)
 	return nil
 }
 
@@ -154,15 +151,8 @@ func (t *Target) openData(ctx context.Context, progress Progress) error {
 
 func (t *Target) warn(s string) { t.warnings = append(t.warnings, "warning: "+s) }
 
-// Warnings are what a user should be told once: damage, and files that are not
-// the ones that were mapped.
-func (t *Target) Warnings() []string {
-	w := t.warnings
-	if t.Process != nil {
-		w = append(w[:len(w):len(w)], t.Process.Warnings()...)
-	}
-	return w
-}
+// Warnings are what a user should be told once: damage.
+func (t *Target) Warnings() []string { return t.warnings }
 
 // chooseProgram makes the file given, or one beside the core, the answer for the
 // path of the executable in the core.
@@ -306,8 +296,12 @@ func (t *Target) State() core.State { return core.StateDead }
 
 // Program is the executable's file on this host; "" if it was not found.
 func (t *Target) Program() string {
-	if m := t.Namespace().Main(); m != nil {
-		return m.File
+	mapped, id := t.ProgramPath(), ""
+	if base, ok := t.fileBase(mapped); ok {
+		id = system.BuildIDAt(t.inCore, base)
+	}
+	if f := t.files.Get(mapped, id); f.Set != nil && !f.DebugOnly {
+		return f.Set.File.Path
 	}
 	return ""
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // exercise asks everything of a target.
-func exercise(tg *Target) {
+func exercise(tg *opened) {
 	var b [64]byte
 	for _, m := range tg.Mappings() {
 		for _, s := range []mem.Space{tg.Virtual(), tg.ObjectFile()} {
@@ -71,7 +71,7 @@ func TestMutations(t *testing.T) {
 				tg, err := OpenAt("prog", m, m.Size, nil)
 				if err == nil {
 					opened++
-					exercise(tg)
+					exercise(recognise(t, tg))
 					tg.Close()
 				}
 				if d := time.Since(start); d > 5*time.Second {

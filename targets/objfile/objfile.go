@@ -18,13 +18,12 @@ import (
 
 // Target is an ELF file.
 type Target struct {
-	*system.Image
-
 	path    string
 	file    *elffile.File
 	set     *elffile.Set
-	f       *os.File // for reading
-	w       *os.File // for writing, nil if the target is not writable
+	files   *system.Files // nil if nothing is to be looked for
+	f       *os.File      // for reading
+	w       *os.File      // for writing, nil if the target is not writable
 	virtual *mem.Segments
 	object  *system.ObjectSpace
 	maps    []mem.Mapping
@@ -67,9 +66,8 @@ func OpenAt(path string, r io.ReaderAt, size int64, files *system.Files) (*Targe
 	if files != nil {
 		finder = &files.Finder
 	}
-	t := &Target{path: path, file: e, set: elffile.NewSet(e, finder)}
+	t := &Target{path: path, file: e, set: elffile.NewSet(e, finder), files: files}
 	t.segments()
-	t.Image = system.NewImage(t.set, t.fullName(), t.maps, files)
 	return t, nil
 }
 
@@ -77,7 +75,7 @@ func OpenAt(path string, r io.ReaderAt, size int64, files *system.Files) (*Targe
 func (t *Target) segments() {
 	cache := mem.NewSpaceCache(backing{t}, mem.DefaultCache)
 	var segs []mem.Segment
-	name := t.fullName()
+	name := t.FullName()
 	// In the order of the headers: MDB takes the first for the program's text.
 	for _, p := range t.file.Progs {
 		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
@@ -168,8 +166,14 @@ func (t *Target) ObjectFile() mem.Space { return t.object }
 // Mappings implements core.Mapped.
 func (t *Target) Mappings() []mem.Mapping { return t.virtual.Mappings() }
 
-// File gives the ELF file.
-func (t *Target) File() *elffile.File { return t.file }
+// FileSet implements system.FileSource.
+func (t *Target) FileSet() *elffile.Set { return t.set }
+
+// FileMappings implements system.FileSource.
+func (t *Target) FileMappings() []mem.Mapping { return t.maps }
+
+// Files implements system.FileSource.
+func (t *Target) Files() *system.Files { return t.files }
 
 // Arch implements core.Machine; nil for an architecture that is not known.
 func (t *Target) Arch() *arch.Arch {
@@ -191,12 +195,12 @@ func (t *Target) Status(p *out.Printer) {
 	if t.file.Class == elf.ELFCLASS32 {
 		bits = 32
 	}
-	fmt.Fprintf(p, "debugging %s file (%d-bit)\nfile: %s\nstatus: idle\n", kind, bits, t.fullName())
+	fmt.Fprintf(p, "debugging %s file (%d-bit)\nfile: %s\nstatus: idle\n", kind, bits, t.FullName())
 }
 
-// fullName is the path as libproc keeps it: the working directory and the name
+// FullName implements system.FileSource: the path as libproc keeps it: the working directory and the name
 // given, joined and not cleaned.
-func (t *Target) fullName() string {
+func (t *Target) FullName() string {
 	if filepath.IsAbs(t.path) {
 		return t.path
 	}

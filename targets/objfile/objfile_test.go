@@ -9,6 +9,7 @@ import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/sym/elffile"
+	"github.com/xmdb/xmdb/core/system"
 )
 
 var (
@@ -20,13 +21,33 @@ var (
 	_ core.StatusReporter = (*Target)(nil)
 	_ core.Reopener       = (*Target)(nil)
 	_ core.Stater         = (*Target)(nil)
-	_ core.Symbols        = (*Target)(nil)
-	_ core.Types          = (*Target)(nil)
 	_ core.Machine        = (*Target)(nil)
+	_ core.Xdata          = (*Target)(nil)
+	_ system.FileSource   = (*Target)(nil)
+
+	// What is recognised in an ELF file adds the rest.
+	_ core.Symbols   = (*system.Image)(nil)
+	_ core.Types     = (*system.Image)(nil)
+	_ core.DebugInfo = (*system.Image)(nil)
 )
 
+// opened is a file with what is recognised in it, as a session has it.
+type opened struct {
+	*Target
+	*system.Image
+}
+
+func recognise(t *testing.T, tg *Target) *opened {
+	t.Helper()
+	sys, err := system.Recognise(t.Context(), tg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &opened{tg, sys.(*system.Image)}
+}
+
 // open opens a copy of one of the observed programs.
-func open(t *testing.T, name string, writable bool) *Target {
+func open(t *testing.T, name string, writable bool) *opened {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
@@ -41,10 +62,10 @@ func open(t *testing.T, name string, writable bool) *Target {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tg.Close() })
-	return tg
+	return recognise(t, tg)
 }
 
-func label(tg *Target, addr uint64) string {
+func label(tg *opened, addr uint64) string {
 	s, ok := tg.Namespace().Format(addr, 0, 16)
 	if !ok {
 		return "?"
