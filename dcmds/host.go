@@ -62,6 +62,9 @@ func runCat(c *core.Ctx) error {
 }
 
 func cat(c *core.Ctx, path string) error {
+	if core.Confined(c) {
+		return c.Warn(core.ErrConfined, "failed to open %s", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return c.Warn(err, "failed to open %s", path)

@@ -10,7 +10,7 @@ func runLog(c *core.Ctx, disable bool) error {
 		return core.ErrUsage
 	}
 	in, ok := c.Session.Eval.(*interp.Interp)
-	if !ok || in.Depth() != 1 {
+	if !ok || in.Depth() != 1 || core.Confined(c) {
 		c.Warnf("log may not be manipulated in this context")
 		return core.ErrAbort
 	}

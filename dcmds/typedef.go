@@ -121,6 +121,9 @@ func openTypes(name string) (*ctf.File, error) {
 
 func writeTypes(c *core.Ctx, name string) error {
 	data, err := c.Synthetic().Encode()
+	if core.Confined(c) {
+		err = core.ErrConfined
+	}
 	if err == nil {
 		err = os.WriteFile(name, data, 0o666)
 	}

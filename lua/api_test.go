@@ -371,3 +371,31 @@ func TestShipped(t *testing.T) {
 		t.Errorf("pthread is not active in a core with threads: %v", err)
 	}
 }
+
+// TestConfined: commands that Lua runs reach no shell and write no files.
+func TestConfined(t *testing.T) {
+	w := sampleWorld(t)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("secret", []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.mustLoad("bad.lua", `
+mdb.command{name = "bad", run = function(ctx)
+	for _, line in ipairs{"! touch made", "1=x ! cat > made", "::set +o noshell; !touch made", "::eval '!touch made'",
+		"::log made", "::typedef -w made", "::cat secret", "!echo secret | ::sumup"} do
+		mdb.eval(line) mdb.capture(line)
+	end
+	mdb.dcmd("log", nil, "made") mdb.dcmd("eval", nil, "!touch made") mdb.dcmd("cat", nil, "secret") ctx:call("cat", nil, "secret")
+end}`)
+	out, msg := w.run("::bad")
+	if strings.Contains(out, "secret") || !strings.Contains(msg, "not available to modules in Lua") {
+		t.Errorf("%q %q", out, msg)
+	}
+	if _, err := os.Stat("made"); err == nil {
+		t.Error("a file was made")
+	}
+	if out, _ := w.run("!echo fine"); out != "fine\n" {
+		t.Errorf("the user's shell: %q", out)
+	}
+}

@@ -51,10 +51,8 @@ func operandsAt(L *glua.LState, i, j int) (a, b integer, signed, wide bool) {
 // know.
 func operand(L *glua.LState, i int) glua.LValue {
 	v := L.Get(i)
-	if u, ok := v.(*glua.LUserData); ok {
-		if o, ok := u.Value.(*object); ok {
-			L.RaiseError("arithmetic on a %s: use :addr() for its address, or an index for the element", o.Type)
-		}
+	if o := objectOf(v); o != nil {
+		L.RaiseError("arithmetic on a %s: use :addr() for its address, or an index for the element", o.Type)
 	}
 	return v
 }

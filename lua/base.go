@@ -226,10 +226,8 @@ func (st *state) next(L *glua.LState) int {
 
 // pairs iterates over a table, or the members or elements of an object.
 func (st *state) pairs(L *glua.LState) int {
-	if u, ok := L.Get(1).(*glua.LUserData); ok {
-		if o, ok := u.Value.(*object); ok {
-			return st.objectPairs(L, o)
-		}
+	if o := objectOf(L.Get(1)); o != nil {
+		return st.objectPairs(L, o)
 	}
 	t := L.CheckTable(1)
 	L.Push(L.GetGlobal("next"))
@@ -243,10 +241,8 @@ func (st *state) pairs(L *glua.LState) int {
 }
 
 func (st *state) ipairs(L *glua.LState) int {
-	if u, ok := L.Get(1).(*glua.LUserData); ok {
-		if o, ok := u.Value.(*object); ok {
-			return st.objectPairs(L, o)
-		}
+	if o := objectOf(L.Get(1)); o != nil {
+		return st.objectPairs(L, o)
 	}
 	t := L.CheckTable(1)
 	L.Push(L.NewFunction(func(L *glua.LState) int {

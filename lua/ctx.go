@@ -269,12 +269,20 @@ func (st *state) ctxEmit(L *glua.LState) int {
 	return 0
 }
 
-// objectType is the type of an object, nil of anything else.
-func objectType(v glua.LValue) *ctype.Type {
+// objectOf is the object that a value is, or nil.
+func objectOf(v glua.LValue) *object {
 	if u, ok := v.(*glua.LUserData); ok {
 		if o, ok := u.Value.(*object); ok {
-			return o.Type
+			return o
 		}
+	}
+	return nil
+}
+
+// objectType is the type of an object, nil of anything else.
+func objectType(v glua.LValue) *ctype.Type {
+	if o := objectOf(v); o != nil {
+		return o.Type
 	}
 	return nil
 }

@@ -293,13 +293,15 @@ func (st *state) dcmd(L *glua.LState, i int) int {
 			args = append(args, core.Arg{Imm: checkInteger(L, k).v, IsImm: true})
 		}
 	}
-	return t.evaluated(L, st.s.Eval.Call(t.c, name, addr, has, args...))
+	c := *t.c
+	c.Context = core.Confine(t.c.Context)
+	return t.evaluated(L, st.s.Eval.Call(&c, name, addr, has, args...))
 }
 
 // eval runs a command line.
 func (st *state) eval(L *glua.LState, i int) int {
 	t := threadOf(L)
-	return t.evaluated(L, st.s.Eval.Eval(t.c, st.s, L.CheckString(i)))
+	return t.evaluated(L, st.s.Eval.Eval(core.Confine(t.c), st.s, L.CheckString(i)))
 }
 
 // limitedBuffer keeps what is written up to a size.
@@ -322,7 +324,7 @@ func (st *state) capture(L *glua.LState) int {
 	st.s.Out = p
 	err := func() error {
 		defer func() { st.s.Out = saved }()
-		err := st.s.Eval.Eval(t.c, st.s, src)
+		err := st.s.Eval.Eval(core.Confine(t.c), st.s, src)
 		p.EndLine()
 		p.Flush()
 		return err

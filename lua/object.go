@@ -28,10 +28,8 @@ func (st *state) object(v value.Value) *glua.LUserData {
 }
 
 func checkObject(L *glua.LState, i int) *object {
-	if u, ok := L.Get(i).(*glua.LUserData); ok {
-		if o, ok := u.Value.(*object); ok {
-			return o
-		}
+	if o := objectOf(L.Get(i)); o != nil {
+		return o
 	}
 	L.ArgError(i, "object expected, got "+L.Get(i).Type().String())
 	return nil

@@ -130,7 +130,7 @@ func (st *state) printText(L *glua.LState, v glua.LValue) any {
 	case *glua.LNilType:
 		return nil
 	case *glua.LUserData:
-		if o, ok := v.Value.(*object); ok && st.isChar(o) {
+		if o := objectOf(v); o != nil && st.isChar(o) {
 			s, err := st.text(o.Value, maxText)
 			if err != nil {
 				raiseRead(L, err, o.Addr, "string")

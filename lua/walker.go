@@ -10,6 +10,7 @@ import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/value"
 )
 
 // walker is mdb.walker{...}: a walker whose function yields the elements, or gives
@@ -57,7 +58,10 @@ func (st *state) walk(c *core.Ctx, w *core.Walker, fn *hook, start mem.Addr, has
 		if e.Type == nil {
 			e.Type = objectType(v)
 		}
-		if obj != glua.LNil {
+		switch o := objectOf(obj); {
+		case o != nil:
+			e.Obj = o.Value
+		case obj != glua.LNil:
 			e.Obj = &walked{st, obj}
 		}
 		st.entries-- // while the consumer has the element, this is no nesting
@@ -163,6 +167,9 @@ func (st *state) elem(w *core.Walker, e core.Elem) (addr, obj glua.LValue) {
 	addr, obj = st.unsigned(e.Val), glua.LNil
 	if o, ok := e.Obj.(*walked); ok && o.st == st {
 		return addr, o.obj
+	}
+	if v, ok := e.Obj.(value.Value); ok {
+		return addr, st.object(v)
 	}
 	t := e.Type
 	if t == nil && w.Type != "" {

@@ -24,6 +24,9 @@ func (in *Interp) shellCommand(ctx context.Context, text string) (*exec.Cmd, err
 	if in.s.Opts.NoShell {
 		return nil, lang.Bare("shell commands are turned off (noshell)")
 	}
+	if core.Confined(ctx) {
+		return nil, lang.Bare("shell commands are %s", core.ErrConfined)
+	}
 	shell, flag := os.Getenv("SHELL"), "-c"
 	switch {
 	case shell != "":
