@@ -9,4 +9,12 @@
 // A read gives all the bytes asked for, or those before the first byte that is
 // missing together with an *Error that says where and why. No read ever gives a
 // zero for a byte that the target does not have.
+//
+// A Cache keeps pages of a file or of a slow Space; Segments puts a Space together
+// from pieces of others, some of which may be missing for a stated reason. Both
+// are Viewers: a small read from a cached page is a slice of it, without a lock
+// or a copy, which is what a walk of a million nodes is made of. Cached pages do
+// not change; what falls out of the cache is left to the garbage collector.
+//
+// Spaces may be read by several goroutines. Writing is for one at a time.
 package mem
