@@ -19,7 +19,6 @@ const (
 	attrGNUDwoName       attr = 0x2130
 	attrGNUAddrBase      attr = 0x2133
 	attrGNURangesBase    attr = 0x2132
-	attrGNUVector        attr = 0x2107
 	tagGNUCallSite       tag  = 0x4109
 	tagGNUCallSiteParam  tag  = 0x410a
 	maxAttrsPerAbbrev         = 1 << 12

@@ -97,8 +97,8 @@ func (d *Data) rootRanges(i int) ([]Range, error) {
 			h.size = rootPrefix
 		}
 		var err error
-		if u, err = d.loadUnit(h, i, nil, &d.tables); err != nil && h.size == rootPrefix {
-			u, err = d.loadUnit(d.headerList[i], i, nil, &d.tables)
+		if u, err = d.loadUnit(h, nil, &d.tables); err != nil && h.size == rootPrefix {
+			u, err = d.loadUnit(d.headerList[i], nil, &d.tables)
 		}
 		if err != nil {
 			return nil, err

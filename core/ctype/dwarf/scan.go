@@ -52,7 +52,7 @@ func (s *scanner) unit(i int) {
 	if sec.r != nil && sec.size > smallSection && uint64(cap(s.buf)) < h.size {
 		s.buf = make([]byte, h.size+h.size/4)
 	}
-	u, err := s.d.loadUnit(*h, i, s.buf, s)
+	u, err := s.d.loadUnit(*h, s.buf, s)
 	if err != nil || u.root.ab == nil || !u.root.ab.children {
 		return
 	}

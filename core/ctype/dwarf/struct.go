@@ -17,7 +17,7 @@ func fillStruct(e die) (*ctype.Body, error) {
 	err := e.u.children(e, func(m die) bool {
 		switch m.tag() {
 		case stddwarf.TagMember, stddwarf.TagInheritance:
-			mem, ok, err := m.member(b.Size)
+			mem, ok, err := m.member()
 			if err != nil {
 				bad = firstOf(bad, err)
 			} else if ok {
@@ -49,7 +49,7 @@ const maxOffset = 1 << 56
 // member reads a DW_TAG_member or DW_TAG_inheritance of a structure. ok is false
 // for static members and for virtual bases, whose place only the object itself
 // tells.
-func (e die) member(whole uint64) (m ctype.Member, ok bool, err error) {
+func (e die) member() (m ctype.Member, ok bool, err error) {
 	var bytePos, storage, bitOff, bitSize, bitPos uint64
 	var hasPos, hasStorage, hasBitOff, hasBitPos, static, virtual bool
 	e.each(func(at attr, v value) bool {
@@ -158,7 +158,7 @@ func (e die) variants(whole uint64) (*ctype.Variants, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, ok, err := t.member(whole)
+		m, ok, err := t.member()
 		if err != nil || !ok {
 			return nil, firstOf(err, errors.New("variant part without a discriminant"))
 		}
@@ -189,7 +189,7 @@ func (e die) alternative(whole, mask uint64) (a ctype.Alt, err error) {
 	var members []ctype.Member
 	err = e.u.children(e, func(k die) bool {
 		if k.tag() == stddwarf.TagMember {
-			if m, ok, _ := k.member(whole); ok {
+			if m, ok, _ := k.member(); ok {
 				members = append(members, m)
 			}
 		}

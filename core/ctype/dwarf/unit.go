@@ -9,10 +9,9 @@ import (
 // unit is a unit whose bytes have been read.
 type unit struct {
 	header
-	d     *Data
-	index int    // in Data.headerList
-	data  []byte // the whole unit: offsets of DIEs in it count from its header
-	tab   *abbrevs
+	d    *Data
+	data []byte // the whole unit: offsets of DIEs in it count from its header
+	tab  *abbrevs
 
 	lang     Language
 	cLike    bool // no name of the unit's types has a scope
@@ -38,11 +37,11 @@ type tableSource interface {
 	get(d *Data, off uint64, e encoding) (*abbrevs, error)
 }
 
-// loadUnit reads a unit past the cache. h is the header with the place i in the
-// list, or one that claims a part of the unit only. buf is used for the bytes
-// if it is large enough and they are not in memory.
-func (d *Data) loadUnit(h header, i int, buf []byte, tables tableSource) (*unit, error) {
-	u := &unit{header: h, d: d, index: i}
+// loadUnit reads a unit past the cache. h is a header of the list, or one that
+// claims a part of the unit only. buf is used for the bytes if it is large
+// enough and they are not in memory.
+func (d *Data) loadUnit(h header, buf []byte, tables tableSource) (*unit, error) {
+	u := &unit{header: h, d: d}
 	var err error
 	if u.data, err = d.sectionOf(u.off).into(buf, u.off.offset(), u.size); err != nil {
 		return nil, fmt.Errorf("read unit at %#x: %w", u.off.offset(), err)
@@ -114,7 +113,7 @@ func (d *Data) unitNumber(i int) (*unit, error) {
 	if u := d.units.get(i); u != nil {
 		return u, nil
 	}
-	u, err := d.loadUnit(d.headerList[i], i, nil, &d.tables)
+	u, err := d.loadUnit(d.headerList[i], nil, &d.tables)
 	if err != nil {
 		return nil, err
 	}
