@@ -80,11 +80,19 @@ func decompress(ctx context.Context, f *os.File, size int64, kind string, progre
 	if zc, ok := zr.(io.Closer); ok {
 		defer zc.Close()
 	}
-	w, err := newSpill()
-	if err != nil {
-		return nil, 0, nil, err
+	// What is no core is not worth decompressing to its end.
+	head := make([]byte, ehdrSize)
+	got, err := io.ReadFull(zr, head)
+	if err == nil && !Probe(head) || err == io.EOF || got > 0 && err == io.ErrUnexpectedEOF {
+		return nil, 0, nil, ErrNotCore
 	}
-	_, err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{zr}, make([]byte, 256<<10))
+	w, werr := newSpill()
+	if werr != nil {
+		return nil, 0, nil, werr
+	}
+	if err == nil {
+		_, err = io.CopyBuffer(struct{ io.Writer }{w}, io.MultiReader(bytes.NewReader(head), zr), make([]byte, 256<<10))
+	}
 	if err == nil {
 		err = w.finish()
 	} else if ctx.Err() == nil && !w.failed && w.size > 0 {

@@ -74,6 +74,7 @@ var compressors = []struct {
 
 func TestDecompress(t *testing.T) {
 	data := sampleData(3<<20 + 12345)
+	copy(data, tinyCore()[:ehdrSize])            // what is no core is refused
 	data = append(data, make([]byte, 100000)...) // ends in a hole
 	for _, c := range compressors {
 		t.Run(c.tool+strings.Join(c.args, ""), func(t *testing.T) {
@@ -130,6 +131,21 @@ func TestDecompress(t *testing.T) {
 				t.Errorf("cancelled: %v", err)
 			}
 		})
+	}
+}
+
+func TestDecompressRefusesWhatIsNoCore(t *testing.T) {
+	for _, c := range compressors {
+		for _, data := range [][]byte{[]byte("hello"), sampleData(1 << 20), {}} {
+			z := compress(t, data, c.tool, c.args...)
+			path := filepath.Join(t.TempDir(), "x")
+			if err := os.WriteFile(path, z, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(context.Background(), path, Options{}); !errors.Is(err, ErrNotCore) {
+				t.Errorf("%s of %d bytes: %v", c.name, len(data), err)
+			}
+		}
 	}
 }
 

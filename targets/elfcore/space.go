@@ -179,7 +179,13 @@ func (f *fileSpace) same(file *elffile.File, base uint64) bool {
 	if n > 0 {
 		b := make([]byte, n)
 		k, _ := file.ReaderAt().ReadAt(b, 0)
-		return file.BuildID() == "" && n >= ehdrSize && k == n && string(b) == string(head[:n])
+		// A file with a build-id whose note no PT_NOTE covers, as Go's linker writes
+		// it, has none in memory: then it takes a whole page to tell two builds apart.
+		enough := ehdrSize
+		if file.BuildID() != "" {
+			enough = len(head)
+		}
+		return n >= enough && k == n && string(b) == string(head[:n])
 	}
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_LOAD && p.Off == 0 {
@@ -205,9 +211,9 @@ func dynamicAddr(f *elffile.File) uint64 {
 // fileCache bounds the cache of one mapped file, bytes.
 const fileCache = 1 << 20
 
-// ehdrCompare is how much of a file without a build-id has to be the same: ELF
-// header and program headers are in it.
-const ehdrCompare = 1024
+// ehdrCompare is how much of a file is compared, where no build-id speaks: a page.
+// ELF header and program headers are in it, and in a Go program its build-id.
+const ehdrCompare = 4096
 
 // fileBase is where the first byte of a file was mapped.
 func (t *Target) fileBase(path string) (uint64, bool) {
