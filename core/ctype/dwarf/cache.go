@@ -9,11 +9,13 @@ import (
 // two counts, in the byte order little-endian, as they are in memory.
 
 const (
-	cacheKind = "dwarfindex"
+	cacheKind  = "dwarfindex"
+	cacheLocal = "dwarflocal" // of names inside functions
 	// cacheVersion rises when the meaning of an index changes.
-	cacheVersion = 1
-	// cacheAbove is the size of .debug_info from which on it is worth it.
-	cacheAbove = 8 << 20
+	cacheVersion = 2
+	// cacheAbove is the size of .debug_info from which on it is worth it. Below,
+	// reading the file takes a few milliseconds, unless it is compressed.
+	cacheAbove = 1 << 20
 )
 
 // cacheKey identifies the file's contents: the build-id, and the sizes of the
@@ -34,12 +36,19 @@ func (d *Data) cacheable() bool {
 	return d.opts.Cache != nil && d.opts.BuildID != "" && d.info.length() >= d.cacheAbove
 }
 
+func kindOf(deep bool) string {
+	if deep {
+		return cacheLocal
+	}
+	return cacheKind
+}
+
 // cachedIndex gives the index from the cache, nil if it is not there.
-func (d *Data) cachedIndex() *index {
+func (d *Data) cachedIndex(deep bool) *index {
 	if !d.cacheable() {
 		return nil
 	}
-	b, err := d.opts.Cache.Get(cacheKind, d.cacheKey())
+	b, err := d.opts.Cache.Get(kindOf(deep), d.cacheKey())
 	if err != nil {
 		return nil
 	}
@@ -48,9 +57,9 @@ func (d *Data) cachedIndex() *index {
 
 // cacheIndex keeps the index. That it fails costs time on the next start and
 // nothing now.
-func (d *Data) cacheIndex(x *index) {
+func (d *Data) cacheIndex(x *index, deep bool) {
 	if d.cacheable() {
-		_ = d.opts.Cache.Put(cacheKind, d.cacheKey(), x.encode())
+		_ = d.opts.Cache.Put(kindOf(deep), d.cacheKey(), x.encode())
 	}
 }
 

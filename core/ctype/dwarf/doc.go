@@ -11,7 +11,8 @@
 //     The units used last are kept, up to a few tens of megabytes;
 //   - the index of names, when something is first looked up by name: one pass over
 //     the DIEs outside functions, on all cores. The index of a large file is kept
-//     in the cache (core/store);
+//     in the cache (core/store), also that of the names inside functions, which is
+//     built when a name is not found otherwise;
 //   - the map from addresses to units: .debug_aranges, and the root DIEs of the
 //     units it leaves out; then the functions of a unit, its line table;
 //   - a type's body, when it is first looked into (ctype.NewLazy).

@@ -64,24 +64,7 @@ func (d *Data) Index(ctx context.Context) error {
 	return err
 }
 
-func (d *Data) names(ctx context.Context) (*index, error) {
-	d.index.mu.Lock()
-	defer d.index.mu.Unlock()
-	if d.index.top != nil {
-		return d.index.top, nil
-	}
-	if x := d.cachedIndex(); x != nil {
-		d.index.top = x
-		return x, nil
-	}
-	x, err := d.buildIndex(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	d.index.top = x
-	d.cacheIndex(x)
-	return x, nil
-}
+func (d *Data) names(ctx context.Context) (*index, error) { return d.indexed(ctx, &d.index.top, false) }
 
 // maxDeep is the size of .debug_info up to which a name that is not found is
 // looked for inside functions too: that reads every DIE of the file.
@@ -89,16 +72,26 @@ const maxDeep = 16 << 20
 
 // localNames is the index of types and static variables inside functions.
 func (d *Data) localNames(ctx context.Context) (*index, error) {
+	return d.indexed(ctx, &d.index.deep, true)
+}
+
+// indexed gives an index: the one there is, that of the cache, or a new one.
+func (d *Data) indexed(ctx context.Context, have **index, deep bool) (*index, error) {
 	d.index.mu.Lock()
 	defer d.index.mu.Unlock()
-	if d.index.deep == nil {
-		x, err := d.buildIndex(ctx, true)
-		if err != nil {
+	if *have != nil {
+		return *have, nil
+	}
+	x := d.cachedIndex(deep)
+	if x == nil {
+		var err error
+		if x, err = d.buildIndex(ctx, deep); err != nil {
 			return nil, err
 		}
-		d.index.deep = x
+		d.cacheIndex(x, deep)
 	}
-	return d.index.deep, nil
+	*have = x
+	return x, nil
 }
 
 // parallelAbove is the size of .debug_info above which the index is built by
