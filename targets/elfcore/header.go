@@ -11,7 +11,7 @@ import (
 // Errors of opening.
 var (
 	ErrNotCore = errors.New("not a core file")
-	ErrArch    = errors.New("not supported")
+	ErrArch    = errors.New("only cores of Linux processes on amd64 are supported")
 )
 
 // Sizes of ELF64 structures, bytes, and limits of a core.
@@ -151,7 +151,7 @@ func checkArch(b []byte) error {
 	if m == elf.EM_X86_64 {
 		name = "x32 (32-bit pointers on amd64)"
 	}
-	return fmt.Errorf("core file is of another architecture, %s, and only amd64 is %w", name, ErrArch)
+	return fmt.Errorf("core file is of another architecture, %s: %w", name, ErrArch)
 }
 
 var machineNames = map[elf.Machine]string{
