@@ -40,6 +40,7 @@ func (e *evaluator) atCallSite(match func(*dwarf.CallValue) bool) (dwexpr.Value,
 	}
 	for i := range call.Params {
 		if p := &call.Params[i]; match(p) {
+			caller.trust = isGNU(p.Value.Unit) // its expressions hold after the call
 			return dwexpr.EvalValue(caller.env(p.Value.Unit), p.Value.Bytes)
 		}
 	}

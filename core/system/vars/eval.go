@@ -1,8 +1,10 @@
 package vars
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/ctype/dwarf"
@@ -20,6 +22,9 @@ type evaluator struct {
 	pc    uint64 // as in the file
 	bias  uint64
 	depth int // of values at entry that need values at entry
+	// trust tells that the compiler knows that no callee changes the registers of
+	// the expression (see outlives).
+	trust bool
 
 	base     uint64
 	baseErr  error
@@ -90,7 +95,7 @@ func (e *evaluator) read(p []byte, addr uint64) error {
 
 // register gives an integer register if it has the value it had in the frame.
 func (e *evaluator) register(n uint64) (uint64, bool) {
-	if n >= unwind.MaxRegs || e.frame.Regs.Stale(int(n)) {
+	if n >= unwind.MaxRegs || e.frame.Regs.Stale(int(n)) && !e.trust {
 		return 0, false
 	}
 	a := e.r.Arch
@@ -180,6 +185,7 @@ func (e *evaluator) variable(v *dwarf.Variable) (value.Value, error) {
 		}
 		return value.Value{}, absent(err)
 	}
+	e.trust = e.outlives(v, x)
 	env := e.env(x.Unit)
 	loc, err := dwexpr.Eval(env, x.Bytes)
 	if err != nil {
@@ -194,6 +200,22 @@ func (e *evaluator) variable(v *dwarf.Variable) (value.Value, error) {
 	p := &place{env: env, loc: loc, size: e.r.World.Size(v.Type)}
 	return value.Value{Type: v.Type, W: e.r.World, Space: p}, p.known()
 }
+
+// outlives tells whether a place that a variable has during a call is still its
+// place when the call returns, so that its registers are ones the callee leaves
+// alone though the ABI lets it change them: GCC makes use of that where it has
+// compiled both (-fipa-ra), and else ends a location with the call. Other compilers
+// do not, and may give a register that the call destroyed, then the same again
+// where another path leads to the next instruction.
+func (e *evaluator) outlives(v *dwarf.Variable, during dwarf.Expr) bool {
+	if e.frame.Exact || !isGNU(during.Unit) {
+		return false
+	}
+	after, err := v.Location(e.frame.PC - e.bias)
+	return err == nil && bytes.Equal(after.Bytes, during.Bytes)
+}
+
+func isGNU(u *dwarf.Unit) bool { return u != nil && strings.HasPrefix(u.Producer(), "GNU ") }
 
 // constant is the value of a variable that the debug data has itself. It may be
 // shorter than its type: the linker keeps no zeros at the end.
