@@ -118,10 +118,10 @@ func buildIDPath(dir, id, suffix string) string {
 }
 
 // DebugByID finds a debug file by its build-id alone, for a file that is not
-// here; nil if there is none.
-func (fd *Finder) DebugByID(id string) (*File, []Missing) {
+// here, in the debug directories and then in beside; nil if there is none.
+func (fd *Finder) DebugByID(id string, beside ...string) (*File, []Missing) {
 	var refused []Missing
-	for _, d := range fd.debugDirs() {
+	for _, d := range append(fd.debugDirs(), beside...) {
 		p := buildIDPath(d, id, ".debug")
 		g, err := Open(p)
 		if err != nil {
@@ -144,7 +144,7 @@ func (fd *Finder) Separate(f *File) (*File, []Missing) {
 	var missing []Missing
 	id := f.BuildID()
 	if id != "" {
-		g, refused := fd.DebugByID(id)
+		g, refused := fd.DebugByID(id, besideFile(f)...)
 		if g != nil {
 			return g, nil
 		}
@@ -173,6 +173,15 @@ func (fd *Finder) Separate(f *File) (*File, []Missing) {
 		missing = append(missing, Missing{"debug file", name, id, errors.New("not found")})
 	}
 	return nil, missing
+}
+
+// besideFile are the directories by a file that may hold a .build-id directory.
+func besideFile(f *File) []string {
+	if f.Path == "" {
+		return nil
+	}
+	dir := filepath.Dir(f.Path)
+	return []string{dir, filepath.Join(dir, ".debug")}
 }
 
 // linkPaths are the places GDB's manual gives for the file a debuglink names.

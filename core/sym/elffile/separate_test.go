@@ -113,6 +113,15 @@ func TestBuildIDDirectory(t *testing.T) {
 	if !hasMain(t, set) {
 		t.Errorf("no symbols from %s: %v", dir, set.Missing())
 	}
+	// Beside the file.
+	here := t.TempDir()
+	copyTo(t, here, s.Exe)
+	if err := os.CopyFS(filepath.Join(here, ".debug"), os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if set := NewSet(open(t, filepath.Join(here, "crash")), &Finder{DebugDirs: []string{t.TempDir()}}); !hasMain(t, set) {
+		t.Errorf("no symbols from beside the file: %v", set.Missing())
+	}
 	none := NewSet(f, &Finder{DebugDirs: []string{t.TempDir()}})
 	if hasMain(t, none) {
 		t.Error("symbols from nowhere")
