@@ -133,7 +133,7 @@ func runIgnore(c *core.Ctx) error {
 
 // runSigbp refuses every signal: which numbers are valid only a process knows.
 func runSigbp(c *core.Ctx) error {
-	a, err := parseEvent(c, false)
+	a, err := parseEvent(c, "")
 	if err != nil {
 		return err
 	}

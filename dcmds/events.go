@@ -93,9 +93,8 @@ type eventArgs struct {
 	action     string
 	hasAction  bool
 	limit      uint64
-	access     string // of r, w, x
-	length     uint64
-	whole      bool // -l
+	letters    string // those of a command's own options without an argument
+	length     uint64 // of -L
 	rest       []core.Arg
 }
 
@@ -103,8 +102,9 @@ var eventLetters = map[byte]eventFlags{
 	'd': eventAutoDis, 'D': eventAutoDel, 's': eventAutoStop, 't': eventTemp, 'T': eventSticky,
 }
 
-// parseEvent reads the arguments; watch allows the options of watchpoints.
-func parseEvent(c *core.Ctx, watch bool) (a eventArgs, err error) {
+// parseEvent reads the arguments; own are the letters of the command's own options,
+// of which L takes an argument.
+func parseEvent(c *core.Ctx, own string) (a eventArgs, err error) {
 	args := c.Stage.RawArgs
 	for i := 0; i < len(args); i++ {
 		w := args[i].Str
@@ -123,11 +123,11 @@ func parseEvent(c *core.Ctx, watch bool) (a eventArgs, err error) {
 				}
 				continue
 			}
-			if a.minus(w[j], watch) {
+			if a.minus(w[j], own) {
 				continue
 			}
 			val := core.Arg{Str: w[j+1:]}
-			if strings.IndexByte("cnL", w[j]) < 0 || w[j] == 'L' && !watch {
+			if w[j] != 'c' && w[j] != 'n' && !(w[j] == 'L' && strings.Contains(own, "L")) {
 				c.Warnf("illegal option -- %c", w[j])
 				return a, core.ErrUsage
 			}
@@ -160,21 +160,21 @@ func (a *eventArgs) plus(l byte) bool {
 	return ok
 }
 
-func (a *eventArgs) minus(l byte, watch bool) bool {
+func (a *eventArgs) minus(l byte, own string) bool {
 	switch {
 	case l == 'e':
 		a.clear |= eventDisabled
 	case eventLetters[l] != 0:
 		a.set |= eventLetters[l]
-	case watch && strings.IndexByte("rwx", l) >= 0:
-		a.access += string(l)
-	case watch && l == 'l':
-		a.whole = true
+	case l != 'L' && strings.IndexByte(own, l) >= 0:
+		a.letters += string(l)
 	default:
 		return false
 	}
 	return true
 }
+
+func (a *eventArgs) has(letter string) bool { return strings.Contains(a.letters, letter) }
 
 func (a *eventArgs) value(c *core.Ctx, l byte, val core.Arg) error {
 	if l == 'c' {
@@ -205,7 +205,7 @@ func (a *eventArgs) event(descr string, base, size uint64) *event {
 }
 
 func runBp(c *core.Ctx) error {
-	a, err := parseEvent(c, false)
+	a, err := parseEvent(c, "")
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func oldEvent(c *core.Ctx, access string) error {
 			words = append(words, a.Str)
 		}
 	}
-	a := eventArgs{action: strings.Join(words, " "), access: access}
+	a := eventArgs{action: strings.Join(words, " "), letters: access}
 	if access == "" {
 		events(c.Session).add(a.event(c.P.Sprintf("stop at %a", c.Addr), c.Addr, 1))
 		return nil
@@ -255,7 +255,7 @@ var accessNames = []struct{ letter, name string }{{"r", "read"}, {"w", "write"},
 func addWatch(c *core.Ctx, a *eventArgs, size uint64) {
 	var names []string
 	for _, n := range accessNames {
-		if strings.Contains(a.access, n.letter) {
+		if a.has(n.letter) {
 			names = append(names, n.name)
 		}
 	}
@@ -264,16 +264,16 @@ func addWatch(c *core.Ctx, a *eventArgs, size uint64) {
 }
 
 func runWp(c *core.Ctx) error {
-	a, err := parseEvent(c, true)
+	a, err := parseEvent(c, "rwxlL")
 	if err != nil || len(a.rest) > 0 {
 		return core.ErrUsage
 	}
-	if a.access == "" {
+	if !a.has("r") && !a.has("w") && !a.has("x") {
 		c.Warnf("at least one of -r, -w, or -x must be specified")
 		return core.ErrUsage
 	}
 	given := 0
-	for _, on := range []bool{a.whole, a.length > 0, c.Count != 1} {
+	for _, on := range []bool{a.has("l"), a.length > 0, c.Count != 1} {
 		if on {
 			given++
 		}
@@ -284,7 +284,7 @@ func runWp(c *core.Ctx) error {
 	}
 	size := c.Count
 	switch {
-	case a.whole:
+	case a.has("l"):
 		m, err := c.SymbolAt(c.Addr)
 		if err != nil {
 			return c.Warn(err, "failed to lookup symbol at %p", c.Addr)
@@ -298,14 +298,14 @@ func runWp(c *core.Ctx) error {
 		size = a.length
 	}
 	addWatch(c, &a, size)
-	if a.whole || a.length > 0 {
+	if a.has("l") || a.length > 0 {
 		return nil
 	}
 	return core.ErrAbort // the count is the size
 }
 
 func runEvset(c *core.Ctx) error {
-	a, err := parseEvent(c, false)
+	a, err := parseEvent(c, "")
 	if err != nil {
 		return err
 	}

@@ -202,10 +202,10 @@ func parseSet(c *core.Ctx) (r setRequest, err error) {
 
 func applySet(c *core.Ctx, r setRequest) error {
 	if r.hasI {
-		c.Opts.MacroPath = splitPath(r.path, c.Opts.MacroPath, core.DefaultMacroPath)
+		c.Opts.MacroPath = newPath(r.path, c.Opts.MacroPath, core.DefaultMacroPath)
 	}
 	if r.hasL {
-		c.Opts.ModulePath = splitPath(r.lib, c.Opts.ModulePath, core.DefaultModulePath)
+		c.Opts.ModulePath = newPath(r.lib, c.Opts.ModulePath, core.DefaultModulePath)
 	}
 	if r.hasP {
 		if err := c.Opts.SetPrompt(r.prompt); err != nil {
@@ -221,8 +221,8 @@ func applySet(c *core.Ctx, r setRequest) error {
 	return nil
 }
 
-// splitPath splits a path at colons; %o in it is the old path.
-func splitPath(path string, old, std []string) []string {
+// newPath splits a path at colons; %o in it is the old path.
+func newPath(path string, old, std []string) []string {
 	if old == nil {
 		old = std
 	}

@@ -44,13 +44,3 @@ func (v padded) ReadAt(p []byte, _ mem.Addr) (int, error) {
 	clear(p[copy(p, v):])
 	return len(p), nil
 }
-
-// write writes p at a.
-func write(sp mem.Space, p []byte, a mem.Addr) error {
-	w, ok := sp.(mem.Writer)
-	if !ok {
-		return mem.Fault(a, mem.ErrReadOnly)
-	}
-	_, err := w.WriteAt(p, a)
-	return err
-}

@@ -85,10 +85,9 @@ func WriteValue(c *core.Ctx, sp mem.Space, addr, value uint64, size int) (int, e
 	}
 	image := make([]byte, size)
 	mem.PutUint(image, value, order)
-	if err := write(sp, image, mem.Addr(addr)); err != nil {
+	if err := c.Session.Write(sp, image, mem.Addr(addr)); err != nil {
 		return 0, err
 	}
-	c.Session.Changed()
 	if c.Opts.WriteReadback {
 		now, err := mem.ReadUint(sp, mem.Addr(addr), size, order)
 		if err != nil {
