@@ -15,46 +15,63 @@ type span struct {
 	unit int
 }
 
-// pcState maps addresses to units, once it is built.
+// pcState maps addresses to units: by .debug_aranges, which is quick to read, and
+// by what all units say themselves, which is asked for addresses that the
+// former does not have.
 type pcState struct {
+	quick, full spanSet
+}
+
+// spanSet is a set of spans, once it is built.
+type spanSet struct {
 	once  sync.Once
 	spans []span   // by Lo
 	maxHi []uint64 // the largest Hi among the spans up to each
 	err   error
 }
 
-// unitsAt calls f for the units that claim an address until it returns false.
-func (d *Data) unitsAt(pc uint64, f func(*unit) bool) error {
-	p := &d.pcs
-	p.once.Do(func() { p.err = d.buildSpans() })
-	if p.err != nil {
-		return p.err
-	}
+// at calls f for the units of the spans that contain an address until it
+// returns false, and tells whether there was one.
+func (p *spanSet) at(d *Data, pc uint64, f func(*unit) bool) (found bool, err error) {
 	i := sort.Search(len(p.spans), func(i int) bool { return p.spans[i].Lo > pc })
 	for i--; i >= 0 && p.maxHi[i] > pc; i-- {
 		if !p.spans[i].Contains(pc) {
 			continue
 		}
+		found = true
 		u, err := d.unitNumber(p.spans[i].unit)
-		if err != nil {
-			return err
+		if err != nil || !f(u) {
+			return true, err
 		}
-		if !f(u) {
-			return nil
+	}
+	return found, nil
+}
+
+// unitsAt calls f for the units that claim an address until it returns false.
+func (d *Data) unitsAt(pc uint64, f func(*unit) bool) error {
+	for _, p := range [...]*spanSet{&d.pcs.quick, &d.pcs.full} {
+		p.once.Do(func() { p.err = p.build(d, p == &d.pcs.quick) })
+		if p.err != nil {
+			return p.err
+		}
+		if found, err := p.at(d, pc, f); found || err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// buildSpans reads .debug_aranges, and the root DIEs of the units that it does
-// not cover: only some compilers write it.
-func (d *Data) buildSpans() error {
+// build reads the root DIEs of all units, or quickly .debug_aranges and those of
+// the units that it does not cover: only some compilers write it.
+func (p *spanSet) build(d *Data, quick bool) error {
 	hs, err := d.headers()
 	if err != nil {
 		return err
 	}
 	covered := make([]bool, len(hs))
-	spans := d.readAranges(covered)
+	if quick {
+		p.spans = d.readAranges(covered)
+	}
 	for i := range hs {
 		if covered[i] || hs[i].isType() || hs[i].kind == utPartial {
 			continue
@@ -64,22 +81,21 @@ func (d *Data) buildSpans() error {
 			continue // a malformed unit has no code that could be found
 		}
 		for _, r := range rs {
-			spans = append(spans, span{r, i})
+			p.spans = append(p.spans, span{r, i})
 		}
 	}
 	if !d.im.reloc {
 		// Linkers leave the debug data of code they dropped, at address 0.
-		spans = slices.DeleteFunc(spans, func(s span) bool { return s.Lo == 0 })
+		p.spans = slices.DeleteFunc(p.spans, func(s span) bool { return s.Lo == 0 })
 	}
-	slices.SortFunc(spans, func(a, b span) int {
+	slices.SortFunc(p.spans, func(a, b span) int {
 		return cmp.Or(cmp.Compare(a.Lo, b.Lo), cmp.Compare(a.unit, b.unit))
 	})
-	d.pcs.spans = spans
-	d.pcs.maxHi = make([]uint64, len(spans))
+	p.maxHi = make([]uint64, len(p.spans))
 	hi := uint64(0)
-	for i := range spans {
-		hi = max(hi, spans[i].Hi)
-		d.pcs.maxHi[i] = hi
+	for i := range p.spans {
+		hi = max(hi, p.spans[i].Hi)
+		p.maxHi[i] = hi
 	}
 	return nil
 }

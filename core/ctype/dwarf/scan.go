@@ -371,6 +371,9 @@ func (u *unit) staticAddress(expr []byte) (uint64, bool) {
 	default:
 		return 0, false
 	}
+	if c.left() > 0 && c.u8() == opPlusUconst { // LLVM addresses several variables from one
+		addr += c.uleb()
+	}
 	return addr, err == nil && c.err == nil && c.left() == 0
 }
 

@@ -333,3 +333,22 @@ func TestCancel(t *testing.T) {
 		t.Errorf("lookup after a cancelled one: %v", err)
 	}
 }
+
+// TestIncompleteAranges finds functions that .debug_aranges does not cover.
+func TestIncompleteAranges(t *testing.T) {
+	path := compile(t, "types.c", "gcc", "-g")
+	d := open(t, path, Options{})
+	want := function(t, d, "work").Entry()
+	b, err := d.aranges.all()
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(b[16:], []byte{1, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0}) // its first entry: 4 bytes elsewhere
+	f, err := d.Function(want)
+	if err != nil || f.Name() != "work" {
+		t.Errorf("%v, %v", f, err)
+	}
+	if _, err := d.Function(2); !errors.Is(err, ErrNoFunction) {
+		t.Errorf("an address that only .debug_aranges has: %v", err)
+	}
+}
