@@ -315,6 +315,21 @@ func BuildIDAt(s mem.Space, base uint64) string {
 	return im.buildID
 }
 
+// FlagsAt gives the protection with which the part of an ELF file at a file
+// offset is mapped, by the program headers in memory at base.
+func FlagsAt(s mem.Space, base, off uint64) (elf.ProgFlag, bool) {
+	im, err := readImage(s, base)
+	if err != nil {
+		return 0, false
+	}
+	for _, p := range im.progs {
+		if p.Type == elf.PT_LOAD && off >= p.Off&^0xfff && off-p.Off&^0xfff < p.Filesz+p.Off&0xfff {
+			return p.Flags, true
+		}
+	}
+	return 0, false
+}
+
 // SameDynamic tells whether the dynamic section in memory is that of f with bias
 // added to its pointers: evidence, where no build-id is at hand, that f is what
 // was mapped, since the section has the addresses and sizes of everything that is

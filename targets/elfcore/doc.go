@@ -16,7 +16,8 @@
 // out what coredump_filter says, by default the unmodified pages of mapped
 // files. Those come from the files NT_FILE names, if the file found is the one
 // that was mapped: its build-id is compared with the one in the first page,
-// which the kernel does dump. What is neither here nor there is an error that
+// which the kernel does dump. gdb's gcore makes no segments at all for what can be
+// read from a file; NT_FILE has them. What is neither here nor there is an error that
 // says whether it was never dumped or lies behind the end of a truncated core.
 //
 // # Compressed cores

@@ -26,9 +26,9 @@ func (t *Target) layOut(h *header) {
 			segs = append(segs, t.segment(p, cache, files)...)
 		}
 	}
-	// Without the file the core alone is there: what objects are told by.
+	// Without the files the core alone is there: what objects are told by.
 	t.inCore = mem.NewSegments(dumped(segs))
-	t.space = mem.NewSegments(segs)
+	t.space = mem.NewSegments(append(segs, t.leftOut(segs, files)...))
 	t.maps = t.space.Mappings()
 	t.tagMappings()
 }
@@ -43,6 +43,53 @@ func dumped(segs []mem.Segment) []mem.Segment {
 		out = append(out, s)
 	}
 	return out
+}
+
+// leftOut makes segments of the mapped files that have no PT_LOAD at all: gdb's
+// gcore leaves out what can be read from the file.
+func (t *Target) leftOut(segs []mem.Segment, files []MappedFile) []mem.Segment {
+	have := mem.NewSegments(segs).All()
+	var out []mem.Segment
+	for _, f := range files {
+		i, _ := slices.BinarySearchFunc(have, f.Start, func(s mem.Segment, a uint64) int { return cmp.Compare(uint64(s.Base), a) })
+		if i > 0 && uint64(have[i-1].Base)+have[i-1].Size > f.Start {
+			i--
+		}
+		at := f.Start
+		for at < f.End {
+			end := f.End
+			if i < len(have) {
+				end = min(end, uint64(have[i].Base))
+			}
+			if end > at {
+				out = append(out, t.fromFile(f, at, end))
+			}
+			if i >= len(have) || uint64(have[i].Base) >= f.End {
+				break
+			}
+			at = max(at, uint64(have[i].Base)+have[i].Size)
+			i++
+		}
+	}
+	return out
+}
+
+// fromFile is the part [at, end) of a mapped file.
+func (t *Target) fromFile(f MappedFile, at, end uint64) mem.Segment {
+	off := at - f.Start + f.Off
+	s := mem.Segment{
+		Base: mem.Addr(at), Size: end - at, Off: mem.Addr(off), Err: mem.ErrNotDumped,
+		Name: f.Path, File: off, Prot: mem.ProtRead,
+	}
+	if src := t.mapped(f.Path); src != nil {
+		s.Src = src
+	}
+	if base, ok := t.fileBase(f.Path); ok {
+		if flags, ok := system.FlagsAt(t.inCore, base, off); ok {
+			s.Prot = segProt(uint32(flags))
+		}
+	}
+	return s
 }
 
 // segment splits one PT_LOAD where a mapped file begins or ends and where its

@@ -253,3 +253,36 @@ func alias(tg *opened, value uint64, name string) bool {
 	}
 	return false
 }
+
+var procMapping = regexp.MustCompile(`(?m)^\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)\s+(\S+)$`)
+
+// TestMappingsAgreeWithGDB compares the files that are mapped with gdb's reading
+// of NT_FILE: every piece lies in a mapping of that name and offset.
+func TestMappingsAgreeWithGDB(t *testing.T) {
+	for _, name := range []string{"c/small", "c/gcore", "c/nopie", "cxx/throw", "go/crash"} {
+		t.Run(name, func(t *testing.T) {
+			s := fixtures.Build(t, name)
+			tg := openCore(t, s.Core, Options{Program: s.Exe})
+			lines := procMapping.FindAllStringSubmatch(gdb(t, s, "info proc mappings"), -1)
+			if len(lines) == 0 {
+				t.Fatal("gdb shows no mappings")
+			}
+			for _, l := range lines {
+				start, _ := strconv.ParseUint(l[1], 16, 64)
+				end, _ := strconv.ParseUint(l[2], 16, 64)
+				off, _ := strconv.ParseUint(l[4], 16, 64)
+				for _, a := range []uint64{start, end - 1} {
+					found := false
+					for _, m := range tg.Mappings() {
+						if m.Contains(mem.Addr(a)) {
+							found = m.Name == l[5] && m.Off+a-uint64(m.Base) == off+a-start
+						}
+					}
+					if !found {
+						t.Errorf("%#x: no mapping as gdb's %s", a, l[0])
+					}
+				}
+			}
+		})
+	}
+}

@@ -99,7 +99,7 @@ func (e *evaluator) register(n uint64) (uint64, bool) {
 		return 0, false
 	}
 	a := e.r.Arch
-	if !e.frame.Exact && e.fn != nil && e.fn.Unit().Language() == dwarf.Go {
+	if !e.frame.Restored && e.fn != nil && e.fn.Unit().Language() == dwarf.Go {
 		// Go's ABI preserves no others over a call.
 		if k := int(n); k != a.SP && k != a.FP && k != a.PC {
 			return 0, false
@@ -110,7 +110,7 @@ func (e *evaluator) register(n uint64) (uint64, bool) {
 
 // vector gives a register that is not an integer register.
 func (e *evaluator) vector(n uint64) ([]byte, bool) {
-	if e.frame.Level != 0 || !e.frame.Exact || e.r.Vector == nil {
+	if e.frame.Level != 0 || !e.frame.Restored || e.r.Vector == nil {
 		return nil, false
 	}
 	return e.r.Vector(n)
@@ -208,7 +208,7 @@ func (e *evaluator) variable(v *dwarf.Variable) (value.Value, error) {
 // do not, and may give a register that the call destroyed, then the same again
 // where another path leads to the next instruction.
 func (e *evaluator) outlives(v *dwarf.Variable, during dwarf.Expr) bool {
-	if e.frame.Exact || !isGNU(during.Unit) {
+	if e.frame.Exact || e.frame.Restored || !isGNU(during.Unit) {
 		return false
 	}
 	after, err := v.Location(e.frame.PC - e.bias)

@@ -31,6 +31,9 @@ type Reader struct {
 type Frame struct {
 	unwind.Frame
 	Caller *Frame // nil: none, or not known
+	// Restored tells that every register is the frame's own: in the innermost frame,
+	// and in one that a signal interrupted.
+	Restored bool
 }
 
 // lookahead is how many callers of a frame are at hand while a stack is walked:
@@ -52,9 +55,11 @@ func Frames(stack iter.Seq2[unwind.Frame, error]) iter.Seq2[*Frame, error] {
 				yield(nil, err)
 				return
 			}
-			n := &Frame{Frame: f}
+			n := &Frame{Frame: f, Restored: f.Level == 0}
 			if len(wait) > 0 {
-				wait[len(wait)-1].Caller = n
+				last := wait[len(wait)-1]
+				last.Caller = n
+				n.Restored = last.Signal
 			}
 			if wait = append(wait, n); len(wait) > lookahead {
 				if !yield(wait[0], nil) {
