@@ -192,12 +192,17 @@ func addHook(list *[]*func(), f func()) func() {
 	return func() { *list = without(*list, func(o *func()) bool { return o == p }) }
 }
 
-// Namespace is what symbol names are looked up in.
+// Namespace is what symbol names are looked up in. It demangles as the session's
+// options say.
 func (s *Session) Namespace() *sym.Namespace {
+	ns := s.Private
 	if t, ok := As[Symbols](s.Context()); ok {
-		return t.Namespace()
+		ns = t.Namespace()
 	}
-	return s.Private
+	if ns != nil {
+		ns.Demangle = s.Opts.DemangleOn
+	}
+	return ns
 }
 
 // Arch is the target's architecture; amd64 when there is no target.

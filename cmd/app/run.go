@@ -134,6 +134,7 @@ func (a *app) runRC(ctx context.Context) {
 // options applies the command line's options to the session.
 func (a *app) options() int {
 	c, s := a.c, a.s
+	s.Opts.DemangleOn = !c.asMDB
 	for _, o := range c.opts {
 		for _, name := range strings.Split(o.name, ",") {
 			if err := s.Opts.Set(name, o.on); err != nil {

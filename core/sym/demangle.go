@@ -38,7 +38,9 @@ func DemangleAs(name string, flags uint32) string {
 			s = strings.TrimSuffix(strings.TrimSuffix(s, " const"), " volatile")
 		}
 	}
-	if flags&KeepParams == 0 {
+	if flags&KeepParams == 0 && parenthesised(s) {
+		s = demangleWith(name, demangle.NoParams)
+	} else if flags&KeepParams == 0 {
 		if l, r := strings.IndexByte(s, '('), strings.LastIndexByte(s, ')'); l >= 0 && r > l {
 			s = s[:l] + s[r+1:]
 		}
@@ -50,6 +52,12 @@ func DemangleAs(name string, flags uint32) string {
 		s += "[" + name + "]"
 	}
 	return s
+}
+
+// parenthesised tells a name with parentheses that are not those of its parameters.
+func parenthesised(s string) bool {
+	return strings.Contains(s, "(anonymous") || strings.Contains(s, "operator()") || strings.Contains(s, "{lambda(") ||
+		strings.Contains(s, "decltype")
 }
 
 // withoutScope takes out what is between the first blank and the last colon
