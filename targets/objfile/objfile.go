@@ -175,12 +175,9 @@ func (t *Target) FileMappings() []mem.Mapping { return t.maps }
 // Files implements system.FileSource.
 func (t *Target) Files() *system.Files { return t.files }
 
-// Arch implements core.Machine; nil for an architecture that is not known.
+// Arch implements core.Machine.
 func (t *Target) Arch() *arch.Arch {
-	if t.file.Machine == elf.EM_X86_64 && t.file.Class == elf.ELFCLASS64 {
-		return arch.AMD64
-	}
-	return nil
+	return arch.ForELF(t.file.Machine, t.file.Class, t.file.FileHeader.Data)
 }
 
 // Variable implements core.Variables.
