@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/fixtures"
 )
 
 // sectionNames are those a fuzz input is made of, in order.
@@ -236,8 +237,59 @@ func TestMutated(t *testing.T) {
 				copy(b[at:min(at+4, len(b))], b[r.IntN(len(b)):])
 			}
 		}
-		exercise(fromSections(s, r.IntN(20) == 0))
+		d := fromSections(s, r.IntN(20) == 0)
+		if i%2 == 0 {
+			readFromFile(d)
+		}
+		exercise(d)
 	}
 }
 
-const mutations = 2000
+const mutations = 1000
+
+// readFromFile makes Data read all sections piece by piece, as those of large
+// files are.
+func readFromFile(d *Data) {
+	for _, s := range d.im.sections {
+		s.keep = 0
+	}
+}
+
+// TestMutatedPrograms opens the fixtures' mutations of programs: cut at any length,
+// fields, bits and blocks changed.
+func TestMutatedPrograms(t *testing.T) {
+	for _, v := range []variant{
+		{"c", "types.c", "gcc", []string{"-g", "-O2"}},
+		{"c++", "types.cc", "g++", []string{"-gdwarf-4", "-O1", "-fdebug-types-section"}},
+		{"compressed", "types.c", "gcc", []string{"-gdwarf-5", "-gz"}},
+		{"object", "types.c", "gcc", []string{"-gdwarf-5", "-c"}},
+		{"clang", "types.c", "clang", []string{"-gdwarf-5", "-O1"}},
+	} {
+		t.Run(v.name, func(t *testing.T) {
+			b, err := os.ReadFile(v.build(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened := 0
+			for m := range fixtures.Mutations(7, bytes.NewReader(b), int64(len(b))) {
+				if m.Index >= programMutations {
+					break
+				}
+				d, err := New(m, Options{})
+				if err != nil {
+					continue
+				}
+				opened++
+				if m.Index%2 == 0 {
+					readFromFile(d)
+				}
+				exercise(d)
+			}
+			if opened < programMutations/10 {
+				t.Errorf("only %d mutations were opened", opened)
+			}
+		})
+	}
+}
+
+const programMutations = 120

@@ -49,7 +49,7 @@ func newScanner(d *Data, strs []byte, deep bool) *scanner {
 func (s *scanner) unit(i int) {
 	h := &s.d.headerList[i]
 	sec := s.d.sectionOf(h.off)
-	if sec.r != nil && sec.size > smallSection && uint64(cap(s.buf)) < h.size {
+	if sec.r != nil && sec.size > sec.keep && uint64(cap(s.buf)) < h.size {
 		s.buf = make([]byte, h.size+h.size/4)
 	}
 	u, err := s.d.loadUnit(*h, s.buf, s)

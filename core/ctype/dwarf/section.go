@@ -19,6 +19,7 @@ type section struct {
 	size uint64      // bytes of plain data
 	r    io.ReaderAt // plain data; nil if only load can give it
 	load func() ([]byte, error)
+	keep uint64 // up to this size it is kept in memory once it is used
 
 	mu   sync.Mutex
 	data []byte
@@ -28,7 +29,7 @@ type section struct {
 
 // newSection is a section of plain bytes.
 func newSection(name string, r io.ReaderAt, size uint64) *section {
-	s := &section{name: name, size: size, r: r}
+	s := &section{name: name, size: size, r: r, keep: smallSection}
 	s.load = func() ([]byte, error) { return readRange(r, 0, size) }
 	return s
 }
@@ -87,7 +88,7 @@ func (s *section) whole() ([]byte, error) {
 	s.mu.Lock()
 	kept := s.done
 	s.mu.Unlock()
-	if kept || s.r == nil || s.size <= smallSection {
+	if kept || s.r == nil || s.size <= s.keep {
 		return s.all()
 	}
 	b, err := readRange(s.r, 0, s.size)
@@ -99,7 +100,7 @@ func (s *section) whole() ([]byte, error) {
 
 // resident gives the whole section if it is or should be in memory.
 func (s *section) resident() ([]byte, bool, error) {
-	if s.r == nil || s.size <= smallSection {
+	if s.r == nil || s.size <= s.keep {
 		b, err := s.all()
 		return b, true, err
 	}
