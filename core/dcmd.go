@@ -37,6 +37,10 @@ type Dcmd struct {
 	// MDB's dcmds do.
 	AnyAddr bool
 
+	// MDBUsage is the synopsis under the name mdb, if xmdb's own options make
+	// it another one.
+	MDBUsage string
+
 	// NoHint keeps the usage message from pointing to ::help: MDB's dcmd of the
 	// name has no help text.
 	NoHint bool
@@ -84,6 +88,14 @@ func (d *Dcmd) AddrMode() AddrMode {
 		}
 	}
 	return AddrNone
+}
+
+// Synopsis is the dcmd's usage in a program of the name prog.
+func (d *Dcmd) Synopsis(prog string) string {
+	if prog == "mdb" && d.MDBUsage != "" {
+		return d.MDBUsage
+	}
+	return d.Usage
 }
 
 // OptKind is the kind of value an option takes.

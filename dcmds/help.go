@@ -73,7 +73,7 @@ func runHelp(c *core.Ctx) error {
 func showHelp(c *core.Ctx, d *core.Dcmd) {
 	c.Printf("\n%<b>NAME%</b>\n  %s - %s\n\n", d.Name, d.Descr)
 	c.Printf("%<b>SYNOPSIS%</b>\n  ")
-	usage := d.Usage
+	usage := d.Synopsis(c.Prog)
 	switch d.AddrMode() {
 	case core.AddrOptional:
 		c.Printf("[ %<u>addr%</u> ] ")

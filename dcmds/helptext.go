@@ -2,13 +2,13 @@ package dcmds
 
 import "github.com/xmdb/xmdb/core"
 
-// describe gives the dcmds that do not bring a description along the one below.
-// The words stand together because most of them explain the language rather than
+// describe gives the dcmds that do not bring a description along the one below;
+// their usage message does not point to it, as MDB has none for them. The words stand together because most of them explain the language rather than
 // one command's code.
 func describe(l []*core.Dcmd) []*core.Dcmd {
 	for _, d := range l {
 		if d.Help == "" {
-			d.Help = helpText[d.Name]
+			d.Help, d.NoHint = helpText[d.Name], true
 		}
 	}
 	return l

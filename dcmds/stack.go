@@ -29,11 +29,11 @@ cnt    how many arguments of a function are shown where they are known (with -l)
 // stackDcmds print stacks.
 func stackDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
-		{Name: "stack", Usage: "?[-lns] [cnt]", Descr: "print stack backtrace", Help: stackHelp, Opts: stackOpts, Run: runStack},
-		{Name: "$c", Usage: "?[-lns] [cnt]", Descr: "print stack backtrace", Help: stackHelp, Opts: stackOpts, Run: runStack},
-		{Name: "$C", Usage: "?[-lns] [cnt]", Descr: "print stack backtrace with frame pointers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
-		{Name: "stackregs", Usage: "?[-lns] [cnt]", Descr: "print stack backtrace and registers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
-		{Name: "findstack", Usage: ":[-lv]", Descr: "find user thread stack", NoHint: true,
+		{Name: "stack", Usage: "?[-lns] [cnt]", MDBUsage: "?[cnt]", Descr: "print stack backtrace", Help: stackHelp, Opts: stackOpts, Run: runStack},
+		{Name: "$c", Usage: "?[-lns] [cnt]", MDBUsage: "?[cnt]", Descr: "print stack backtrace", Help: stackHelp, Opts: stackOpts, Run: runStack},
+		{Name: "$C", Usage: "?[-lns] [cnt]", MDBUsage: "?[cnt]", Descr: "print stack backtrace with frame pointers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
+		{Name: "stackregs", Usage: "?[-lns] [cnt]", MDBUsage: "?", Descr: "print stack backtrace and registers", Help: stackHelp, Opts: stackOpts, Run: runStackFP},
+		{Name: "findstack", Usage: ":[-lv]", MDBUsage: ":[-v]", Descr: "find user thread stack", NoHint: true,
 			Help: "Prints the stack of the thread whose id is the address. A string is the command\n" +
 				"to run on its frame pointer instead of $C. -v is for targets that save arguments;\n" +
 				"-l is that of ::stack.\n",
@@ -250,7 +250,7 @@ func scopeFields(scopes []vars.Scope, args []scopeArgs) []out.Field {
 	}
 	last := len(scopes) - 1
 	fields := []out.Field{
-		{Name: "file", Value: scopes[last].File}, {Name: "line", Value: scopes[last].Line}, {Name: "args", Value: args[last].fields},
+		{Name: "name", Value: scopes[last].Name}, {Name: "file", Value: scopes[last].File}, {Name: "line", Value: scopes[last].Line}, {Name: "args", Value: args[last].fields},
 	}
 	inlined := out.List{}
 	for i := range last {

@@ -74,4 +74,3 @@ func printAbilities(c *core.Ctx, cx *core.Context) {
 }
 
 func implements(v any, t reflect.Type) bool { return v != nil && reflect.TypeOf(v).Implements(t) }
-

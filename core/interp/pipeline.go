@@ -258,7 +258,7 @@ func (in *Interp) invokeOne(c *core.Ctx, d *core.Dcmd) error {
 func (in *Interp) usage(d *core.Dcmd) {
 	s := in.s
 	s.Out.Flush()
-	prefix, text := "", d.Usage
+	prefix, text := "", d.Synopsis(s.Prog)
 	family := d.Name[0] == ':' || d.Name[0] == '$'
 	if text != "" {
 		switch {
