@@ -15,7 +15,8 @@ import (
 
 // Limits of the run-time linker's lists.
 const (
-	maxLinkMaps   = 1 << 16
+	maxLinkMaps   = 1 << 14 // of all namespaces
+	maxUnlisted   = 1 << 12 // mapped files that no link map has
 	maxNamespaces = 64
 	maxPath       = 4096 // bytes
 )
@@ -160,7 +161,7 @@ func (p *Process) linkMaps(im *memImage) []linkMap {
 	// r_next for further namespaces, from version 2.
 	for lmid := uint64(0); debug != 0 && lmid < maxNamespaces && !seen[debug]; lmid++ {
 		seen[debug] = true
-		list, err := p.linkList(debug, lmid)
+		list, err := p.linkList(debug, lmid, maxLinkMaps-len(out))
 		out = append(out, list...)
 		if err != nil {
 			p.warn(fmt.Sprintf("warning: cannot read the run-time linker's list: %v", err))
@@ -177,7 +178,7 @@ func (p *Process) linkMaps(im *memImage) []linkMap {
 	return out
 }
 
-func (p *Process) linkList(debug, lmid uint64) ([]linkMap, error) {
+func (p *Process) linkList(debug, lmid uint64, limit int) ([]linkMap, error) {
 	at, err := p.word(debug + 8)
 	if err != nil {
 		return nil, err
@@ -185,7 +186,7 @@ func (p *Process) linkList(debug, lmid uint64) ([]linkMap, error) {
 	var out []linkMap
 	seen := map[uint64]bool{}
 	for at != 0 {
-		if seen[at] || len(out) >= maxLinkMaps {
+		if seen[at] || len(out) >= limit {
 			return out, fmt.Errorf("link map at %#x: list does not end", at)
 		}
 		seen[at] = true
@@ -267,14 +268,15 @@ func (p *Process) imageBases(lm linkMap, maps []mem.Mapping) []uint64 {
 	return out
 }
 
+// mappingsOf gives the mappings of a file in ascending order.
 func (p *Process) mappingsOf(name string) []mem.Mapping {
-	var out []mem.Mapping
-	for _, m := range p.maps {
-		if m.Name == name {
-			out = append(out, m)
+	if p.byName == nil {
+		p.byName = map[string][]mem.Mapping{}
+		for _, m := range p.maps {
+			p.byName[m.Name] = append(p.byName[m.Name], m)
 		}
 	}
-	return out
+	return p.byName[name]
 }
 
 func covered(objs []*sym.Object, a uint64) bool {
@@ -289,10 +291,14 @@ func covered(objs []*sym.Object, a uint64) bool {
 // mappedFiles adds files with executable mappings that no load object covers:
 // all of them, where the run-time linker's list could not be read.
 func (p *Process) mappedFiles(objs []*sym.Object) []*sym.Object {
+	tried := 0
 	for i := range p.maps {
 		m := &p.maps[i]
 		if m.Prot&mem.ProtExec == 0 || m.Name == "" || strings.HasPrefix(m.Name, "[") || covered(objs, uint64(m.Base)) {
 			continue
+		}
+		if tried++; tried > maxUnlisted {
+			break
 		}
 		maps := p.mappingsOf(m.Name)
 		var o *sym.Object

@@ -53,6 +53,7 @@ type Process struct {
 	notes      []string
 	object     *ObjectSpace
 	mismatches int
+	byName     map[string][]mem.Mapping
 }
 
 // NewProcess finds the load objects of a process. It never fails: a process of

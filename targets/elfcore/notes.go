@@ -97,11 +97,12 @@ type Aux = core.Aux
 func readNotes(r io.ReaderAt, size int64, h *header) (*notes, error) {
 	n := &notes{}
 	var firstErr error
+	var total uint64 // segments that overlap are not believed
 	for _, p := range h.progs {
 		if elf.ProgType(p.typ) != elf.PT_NOTE {
 			continue
 		}
-		if p.filesz > maxNotes || p.off > uint64(size) {
+		if total += min(p.filesz, maxNotes); total > uint64(size) && total > p.filesz || p.filesz > maxNotes || p.off > uint64(size) {
 			firstErr = fmt.Errorf("read notes: %d bytes at %#x are not in the file", p.filesz, p.off)
 			continue
 		}

@@ -22,6 +22,10 @@ func (t *Target) layOut(h *header) {
 	slices.SortStableFunc(files, func(a, b MappedFile) int { return cmp.Compare(a.Start, b.Start) })
 	var segs []mem.Segment
 	for _, p := range h.progs {
+		if len(segs) > maxPieces {
+			t.warn("core file is damaged: its segments overlap without end")
+			break
+		}
 		if elf.ProgType(p.typ) == elf.PT_LOAD && p.memsz != 0 {
 			segs = append(segs, t.segment(p, cache, files)...)
 		}
@@ -50,13 +54,16 @@ func dumped(segs []mem.Segment) []mem.Segment {
 func (t *Target) leftOut(segs []mem.Segment, files []MappedFile) []mem.Segment {
 	have := mem.NewSegments(segs).All()
 	var out []mem.Segment
+	steps := 0
 	for _, f := range files {
 		i, _ := slices.BinarySearchFunc(have, f.Start, func(s mem.Segment, a uint64) int { return cmp.Compare(uint64(s.Base), a) })
 		if i > 0 && uint64(have[i-1].Base)+have[i-1].Size > f.Start {
 			i--
 		}
-		at := f.Start
-		for at < f.End {
+		for at := f.Start; at < f.End; {
+			if steps++; steps > maxPieces {
+				return out
+			}
 			end := f.End
 			if i < len(have) {
 				end = min(end, uint64(have[i].Base))

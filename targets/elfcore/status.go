@@ -1,6 +1,7 @@
 package elfcore
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/xmdb/xmdb/core"
@@ -86,29 +87,36 @@ func (t *Target) reason() string {
 	return s
 }
 
+// xdataNotes are the notes exported by name; each says that every thread has one.
+var xdataNotes = map[uint32]struct {
+	name, descr string
+	each        bool
+}{
+	ntAuxv:     {"auxv", "auxiliary vector", false},
+	ntPrpsinfo: {"psinfo", "struct elf_prpsinfo", false},
+	ntPrstatus: {"lwpstatus", "struct elf_prstatus array", true},
+	ntFile:     {"files", "NT_FILE note", false},
+	ntSiginfo:  {"siginfo", "siginfo_t array", true},
+}
+
 // Xdata implements core.Xdata: what of MDB's there is for a Linux core, and the
 // notes MDB has no name for.
 func (t *Target) Xdata() []core.Blob {
 	var out []core.Blob
-	names := map[uint32][2]string{
-		ntAuxv:     {"auxv", "auxiliary vector"},
-		ntPrpsinfo: {"psinfo", "struct elf_prpsinfo"},
-		ntPrstatus: {"lwpstatus", "struct elf_prstatus array"},
-		ntFile:     {"files", "NT_FILE note"},
-		ntSiginfo:  {"siginfo", "siginfo_t array"},
-	}
 	at := map[uint32]int{}
 	for _, n := range t.notes.all {
-		x, ok := names[n.Type]
+		x, ok := xdataNotes[n.Type]
 		if !ok || n.Name != "CORE" {
 			continue
 		}
-		if i, dup := at[n.Type]; dup {
-			out[i].Data = append(out[i].Data[:len(out[i].Data):len(out[i].Data)], n.Desc...)
-			continue
+		i, again := at[n.Type]
+		switch {
+		case !again:
+			at[n.Type] = len(out)
+			out = append(out, core.Blob{Name: x.name, Descr: x.descr, Data: bytes.Clone(n.Desc)})
+		case x.each:
+			out[i].Data = append(out[i].Data, n.Desc...)
 		}
-		at[n.Type] = len(out)
-		out = append(out, core.Blob{Name: x[0], Descr: x[1], Data: n.Desc})
 	}
 	return out
 }
