@@ -20,7 +20,7 @@ const (
 	phdrSize    = 56
 	shdrSize    = 64
 	maxSegments = 1 << 20
-	maxPieces   = 1 << 18 // of segments and mapped files cut at each other
+	maxPieces   = 1 << 18   // of segments and mapped files cut at each other
 	maxNotes    = 256 << 20 // bytes of one note segment
 	pnXnum      = 0xffff    // e_phnum: the number is in section header 0
 )
