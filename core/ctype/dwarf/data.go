@@ -26,6 +26,11 @@ type Options struct {
 	// Progress, if set, is called from one goroutine at a time while the whole
 	// file is being read.
 	Progress func(doneBytes, totalBytes uint64)
+	// Supplementary, if set, opens the file into which dwz moved what several
+	// programs have in common: by its path, which may be relative to the debug
+	// file's directory, and its build-id in hex. Without it what lies there
+	// fails with ErrSupplementary.
+	Supplementary func(path, buildID string) (io.ReaderAt, error)
 }
 
 // Data is the debug information of one file. It is safe for concurrent use.
@@ -47,6 +52,8 @@ type Data struct {
 	made    map[typeKey]*ctype.Type
 	index   indexState
 	pcs     pcState
+
+	alt altState
 
 	cacheAbove uint64 // size of .debug_info from which on the index is cached
 }
@@ -104,15 +111,17 @@ func (d *Data) context() context.Context {
 	return context.Background()
 }
 
-// ref names a DIE: its offset in .debug_info, or in .debug_types with inTypes.
+// ref names a DIE: its offset in .debug_info, or in .debug_types with inTypes, or
+// in .debug_info of the supplementary file with inAlt.
 type ref uint64
 
 const (
 	inTypes ref = 1 << 54
-	maxRef      = inTypes - 1
+	inAlt   ref = 1 << 53
+	maxRef      = inAlt - 1
 )
 
-func (r ref) offset() uint64 { return uint64(r &^ inTypes) }
+func (r ref) offset() uint64 { return uint64(r &^ (inTypes | inAlt)) }
 
 // sectionOf gives the section that holds a DIE.
 func (d *Data) sectionOf(r ref) *section {

@@ -1,11 +1,15 @@
 package dwarf
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/xmdb/xmdb/core/ctype"
 )
@@ -59,21 +63,64 @@ func TestPartialUnits(t *testing.T) {
 	}
 }
 
-// TestSupplementary reads two programs whose common DIEs dwz moved into a third
-// file: what lies there is refused by name.
+// TestSupplementary reads programs whose common DIEs dwz moved into a third file:
+// with it, they say what they said before; without it, what lies there is
+// refused by name.
 func TestSupplementary(t *testing.T) {
-	a := copyFile(t, compile(t, "types.cc", "g++", "-gdwarf-4"))
-	b := copyFile(t, compile(t, "types.cc", "g++", "-gdwarf-4", "-O1"))
-	dwz(t, "-m", filepath.Join(t.TempDir(), "common"), "-L", "none", a, b)
+	before := compile(t, "types.cc", "g++", "-gdwarf-4", "-Wl,--build-id")
+	a := copyFile(t, before)
+	b := copyFile(t, compile(t, "types.cc", "g++", "-gdwarf-4", "-O1", "-Wl,--build-id"))
+	common := filepath.Join(t.TempDir(), "common")
+	dwz(t, "-m", common, a, b)
+
 	d := open(t, a, Options{})
-	refused := 0
-	for ty := range d.All() {
-		for _, m := range ty.Members() {
-			if errors.Is(m.Type.Err(), ErrSupplementary) {
-				refused++
-			}
-		}
+	if !d.hasSupplementary() {
+		t.Fatal("dwz moved nothing")
 	}
+	if refused := countRefused(t, d); refused == 0 {
+		t.Error("nothing of the program lies in the supplementary file")
+	}
+	if _, err := d.supplementary(); !errors.Is(err, ErrSupplementary) {
+		t.Errorf("supplementary file without a way to open it: %v", err)
+	}
+
+	asked := ""
+	d = open(t, a, Options{Supplementary: func(path, id string) (io.ReaderAt, error) {
+		asked = path
+		f, err := os.Open(common)
+		if err == nil {
+			t.Cleanup(func() { f.Close() })
+		}
+		return f, err
+	}})
+	if refused := countRefused(t, d); refused != 0 {
+		t.Errorf("%d types are refused with the supplementary file at hand", refused)
+	}
+	if filepath.Base(asked) != "common" {
+		t.Errorf("asked for %q", asked)
+	}
+	compareData(t, open(t, before, Options{}), d, before)
+
+	wrong := open(t, a, Options{Supplementary: func(path, id string) (io.ReaderAt, error) {
+		return bytes.NewReader(read(t, b)), nil
+	}})
+	if _, err := wrong.supplementary(); !errors.Is(err, ErrSupplementary) {
+		t.Errorf("a file with another build-id was taken: %v", err)
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// countRefused counts the types that are in no reach.
+func countRefused(t *testing.T, d *Data) (refused int) {
+	t.Helper()
 	hs, err := d.headers()
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +137,45 @@ func TestSupplementary(t *testing.T) {
 			return true
 		})
 	}
-	if refused == 0 {
-		t.Error("nothing of the program lies in the supplementary file")
+	return refused
+}
+
+// compareData compares all types and frames of two forms of one program.
+func compareData(t *testing.T, want, got *Data, path string) {
+	t.Helper()
+	n := 0
+	for w := range want.All() {
+		if w.Kind() == ctype.Forward || w.Kind() == ctype.Void {
+			continue
+		}
+		g, err := got.Lookup(w.String())
+		if err != nil {
+			t.Errorf("%s: %v", w, err)
+			continue
+		}
+		if g.Kind() != w.Kind() || g.Size() != w.Size() || len(g.Members()) != len(w.Members()) {
+			t.Errorf("%s: %v of %d bytes with %d members, want %v of %d with %d", w,
+				g.Kind(), g.Size(), len(g.Members()), w.Kind(), w.Size(), len(w.Members()))
+			continue
+		}
+		for i, m := range w.Members() {
+			if o := g.Members()[i]; o.Name != m.Name || o.Off != m.Off || o.Type.String() != m.Type.String() {
+				t.Errorf("%s: member %s %s, want %s %s", w, o.Type, o.Name, m.Type, m.Name)
+			}
+		}
+		n++
+	}
+	if n < 50 {
+		t.Errorf("only %d types were compared", n)
+	}
+	for _, pc := range textPCs(t, want, path) {
+		w, err := framesAt(want, pc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := framesAt(got, pc)
+		if diff := cmp.Diff(w, g); err != nil || diff != "" {
+			t.Fatalf("%#x: %v %s", pc, err, diff)
+		}
 	}
 }

@@ -36,6 +36,8 @@ type image struct {
 	base     map[int]uint64      // where an ELF section begins in the debug section made of it
 	relocs   map[int][]*elf.Section
 
+	altPath, altID string // the supplementary file's path and build-id in hex
+
 	symbolsMu sync.Mutex
 	symbols   map[uint32][]byte // symbol tables for relocations, by section
 }
@@ -72,8 +74,11 @@ func readImage(r io.ReaderAt) (im *image, err error) {
 		if !old {
 			var ok bool
 			if name, ok = strings.CutPrefix(s.Name, ".debug_"); !ok {
-				if s.Type == elf.SHT_NOTE && im.buildID == "" {
+				switch {
+				case s.Type == elf.SHT_NOTE && im.buildID == "":
 					im.buildID = readBuildID(r, s, im.big)
+				case s.Name == ".gnu_debugaltlink":
+					im.altPath, im.altID = readAltLink(r, s.Offset, s.FileSize)
 				}
 				continue
 			}

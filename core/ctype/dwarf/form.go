@@ -1,9 +1,6 @@
 package dwarf
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // form is a DW_FORM code (DWARF 5 section 7.5.6).
 type form uint16
@@ -57,10 +54,6 @@ const (
 	formGNURefAlt     form = 0x1f20
 	formGNUStrpAlt    form = 0x1f21
 )
-
-// ErrSupplementary is returned when a datum lies in another file, to which dwz
-// or a DWARF 5 producer moved it (.gnu_debugaltlink, DW_FORM_*_sup).
-var ErrSupplementary = errors.New("debug data lies in a supplementary (dwz) file, which is not read")
 
 // encoding is what the sizes of forms depend on, besides the form.
 type encoding struct {

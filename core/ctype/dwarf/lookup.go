@@ -45,6 +45,13 @@ func (d *Data) lookupBase(n *ctype.Name) (*ctype.Type, error) {
 	if t := d.lookupIn(x, n, base); t != nil {
 		return t, nil
 	}
+	if d.hasSupplementary() {
+		if alt, err := d.supplementary(); err == nil {
+			if t, err := alt.lookupBase(n); err == nil || !ctype.IsUnknown(err) {
+				return t, err
+			}
+		}
+	}
 	if d.info != nil && d.info.size <= maxDeep {
 		if x, err = d.localNames(ctx); err != nil {
 			return nil, err
@@ -91,8 +98,9 @@ func rank(e entry) int {
 	return r
 }
 
-// All implements ctype.Scope: types by name, in the order of the file, those
-// inside functions left out. If the index cannot be built it yields nothing.
+// All implements ctype.Scope: types by name, in the order of the file, then those
+// of a supplementary file, which are not all the program's. Those inside functions
+// are left out. If the index cannot be built it yields nothing.
 func (d *Data) All() iter.Seq[*ctype.Type] {
 	return func(yield func(*ctype.Type) bool) {
 		x, err := d.names(d.context())
@@ -109,6 +117,13 @@ func (d *Data) All() iter.Seq[*ctype.Type] {
 		for _, r := range at {
 			if t := d.typeAt(nil, r); t.Kind() != ctype.Unknown && t != nil && !yield(t) {
 				return
+			}
+		}
+		if alt, err := d.supplementary(); err == nil {
+			for t := range alt.All() {
+				if !yield(t) {
+					return
+				}
 			}
 		}
 	}

@@ -111,7 +111,7 @@ func (u *unit) addScopes(parent die, outer, depth int) {
 		}
 		s := scope{lo: e.off, hi: hi, outer: outer, name: e.scopeName()}
 		if o, ok := e.origin(); ok {
-			s.outside, s.origin = true, o.ref()
+			s.outside, s.origin = true, u.d.refTo(o)
 		}
 		u.scopeList = append(u.scopeList, s)
 		u.addScopes(e, len(u.scopeList)-1, depth+1)

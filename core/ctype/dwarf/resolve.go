@@ -27,7 +27,11 @@ func (u *unit) str(v value) (string, error) {
 		}
 		return d.strs.str(off)
 	case formStrpSup, formGNUStrpAlt:
-		return "", ErrSupplementary
+		alt, err := d.supplementary()
+		if err != nil {
+			return "", err
+		}
+		return alt.strs.str(v.u)
 	}
 	return "", errForm
 }
@@ -66,7 +70,10 @@ func (u *unit) ref(v value) (ref, error) {
 	case formRefSig8:
 		return u.d.signature(v.u)
 	case formGNURefAlt, formRefSup4, formRefSup8:
-		return 0, ErrSupplementary
+		if v.u > uint64(maxRef) {
+			return 0, fmt.Errorf("reference %#x leaves .debug_info", v.u)
+		}
+		return ref(v.u) | inAlt, nil
 	}
 	return 0, errForm
 }

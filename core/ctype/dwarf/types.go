@@ -34,6 +34,13 @@ func (d *Data) typeAt(near *unit, r ref) *ctype.Type { return d.typeDepth(near, 
 const maxIndirect = 32
 
 func (d *Data) typeDepth(near *unit, r ref, depth int) *ctype.Type {
+	if r&inAlt != 0 {
+		alt, err := d.supplementary()
+		if err != nil {
+			return d.unknown(r, err)
+		}
+		return alt.typeDepth(nil, r&^inAlt, depth)
+	}
 	k := typeKey{at: r}
 	d.typesMu.Lock()
 	t, ok := d.made[k]
@@ -84,12 +91,11 @@ func (e die) typeOfDepth(depth int) *ctype.Type {
 	if !ok {
 		return nil
 	}
-	d := e.u.d
 	r, err := at.u.ref(v)
 	if err != nil {
-		return d.unknown(e.ref(), err)
+		return e.u.d.unknown(e.ref(), err)
 	}
-	return d.typeDepth(at.u, r, depth)
+	return at.u.d.typeDepth(at.u, r, depth) // at may be in the supplementary file
 }
 
 // lazy makes a type whose body is filled from its DIE, which is read again by
@@ -222,6 +228,10 @@ func (d *Data) definition(c class, name string) (ref, bool) {
 		if d.isNamed(e, name) {
 			return e.ref(), true
 		}
+	}
+	if alt, err := d.supplementary(); err == nil {
+		r, ok := alt.definition(c, name)
+		return r | inAlt, ok
 	}
 	return 0, false
 }

@@ -122,6 +122,13 @@ func (d *Data) unitNumber(i int) (*unit, error) {
 
 // die gives the DIE at an offset.
 func (d *Data) die(r ref) (die, error) {
+	if r&inAlt != 0 {
+		alt, err := d.supplementary()
+		if err != nil {
+			return die{}, err
+		}
+		return alt.die(r &^ inAlt)
+	}
 	u, err := d.unit(r)
 	if err != nil {
 		return die{}, err
