@@ -1,0 +1,265 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/system"
+	"github.com/xmdb/xmdb/fixtures"
+	"github.com/xmdb/xmdb/targets/elfcore"
+	"github.com/xmdb/xmdb/targets/objfile"
+)
+
+// Bounds of one damaged file: a hang is one that takes hangs; more than maxAlloc
+// is a size taken from the file without a check.
+const (
+	hangs    = 20 * time.Second
+	maxAlloc = 500 << 20 // bytes
+)
+
+// damaged is one damaged file being looked at.
+type damaged struct {
+	what  string
+	cmd   string // being run
+	start time.Time
+}
+
+// sweep runs look on every mutation of a file, or every so manyth, on all
+// processors. look opens the mutation, or gives nil where it is refused.
+func sweep(t *testing.T, path string, every int, commands []string, look func(m *fixtures.Mutation, worker int) core.Target) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &sweeper{t: t, commands: commands, now: make([]damaged, runtime.GOMAXPROCS(0)), look: look}
+	work := make(chan *fixtures.Mutation)
+	var wg sync.WaitGroup
+	for i := range w.now {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for m := range work {
+				w.one(m, i)
+			}
+		}()
+	}
+	stop := make(chan struct{})
+	go w.watch(stop)
+	n := 0
+	for m := range fixtures.Mutations(20260731, f, st.Size()) {
+		if m.Index%every == 0 {
+			work <- m
+			n++
+		}
+	}
+	close(work)
+	wg.Wait()
+	close(stop)
+	t.Logf("%d mutations, %d opened; slowest %v: %s", n, w.opened, w.slowest, w.slow)
+	if n < fixtures.MutationCount/every || w.opened < n/4 {
+		t.Errorf("%d mutations, of which only %d could be opened", n, w.opened)
+	}
+}
+
+// sweeper is one sweep.
+type sweeper struct {
+	t        *testing.T
+	commands []string
+	look     func(m *fixtures.Mutation, worker int) core.Target
+
+	mu      sync.Mutex
+	now     []damaged // by worker
+	opened  int
+	slowest time.Duration
+	slow    string
+}
+
+func (w *sweeper) set(worker int, d damaged) {
+	w.mu.Lock()
+	w.now[worker] = d
+	w.mu.Unlock()
+}
+
+// watch ends the process, with all stacks, when a mutation hangs.
+func (w *sweeper) watch(stop chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Second):
+		}
+		w.mu.Lock()
+		for _, d := range w.now {
+			if d.what != "" && time.Since(d.start) > hangs {
+				panic(fmt.Sprintf("%s hangs in %q", d.what, d.cmd))
+			}
+		}
+		w.mu.Unlock()
+	}
+}
+
+func (w *sweeper) one(m *fixtures.Mutation, worker int) {
+	d := damaged{what: fmt.Sprintf("mutation %d (%s)", m.Index, m.What), cmd: "open", start: time.Now()}
+	w.set(worker, d)
+	defer func() {
+		if r := recover(); r != nil {
+			w.t.Errorf("%s: %s panics: %v\n%s", d.what, d.cmd, r, debug.Stack())
+		}
+		took := time.Since(d.start)
+		w.mu.Lock()
+		w.now[worker] = damaged{}
+		if took > w.slowest {
+			w.slowest, w.slow = took, d.what
+		}
+		w.mu.Unlock()
+	}()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	target := w.look(m, worker)
+	if target != nil {
+		w.mu.Lock()
+		w.opened++
+		w.mu.Unlock()
+		a := newApp(&config{prog: "xmdb", noRC: true}, nil)
+		a.s.Out.SetOutput(&cappedWriter{})
+		a.s.Stderr = io.Discard
+		a.attach(target)
+		for _, cmd := range w.commands {
+			d.cmd = cmd
+			w.set(worker, d)
+			a.s.Eval.Eval(context.Background(), a.s, cmd)
+			a.s.Out.Flush()
+		}
+		for _, undo := range a.undo {
+			undo()
+		}
+	}
+	runtime.ReadMemStats(&after)
+	// The other workers allocate, too; what is asked is whether anything is absurd.
+	if n := after.TotalAlloc - before.TotalAlloc; n > maxAlloc*uint64(len(w.now)) {
+		w.t.Errorf("%s: %d MB allocated", d.what, n>>20)
+	}
+}
+
+// cappedWriter takes output that nobody reads.
+type cappedWriter struct{ n int }
+
+func (c *cappedWriter) Write(p []byte) (int, error) { c.n += len(p); return len(p), nil }
+
+// coreCommands read all that a core has; HEAD is the address of the list.
+const coreCommands = `::status
+$C
+::walk thread | ::findstack
+::objects -v
+::mappings
+::siginfo
+::env
+::auxv
+::regs
+HEAD::print -at struct node
+HEAD::list node_t next | ::count
+list_len::print; sessions::print; bits::print
+*sessions::print session_t
+HEAD::whatis
+::nm | ::count
+main::dis
+main::dump
+::stack`
+
+func lines(text string, s fixtures.Subject) []string {
+	return strings.Split(strings.ReplaceAll(text, "HEAD", s.Facts["list_head"]), "\n")
+}
+
+// TestMutatedCore: a core with anything in it changed, or cut anywhere.
+func TestMutatedCore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("2,000 damaged cores take a minute (-short)")
+	}
+	s := fixtures.Build(t, "c/small")
+	sweep(t, s.Core, 1, lines(coreCommands, s), func(m *fixtures.Mutation, _ int) core.Target {
+		target, err := elfcore.OpenAt("core", m, m.Size, elfcore.Options{Program: s.Exe, Files: system.NewFiles("")})
+		if err != nil {
+			return nil
+		}
+		return target
+	})
+}
+
+// programCommands read all that an object file has.
+const programCommands = `::status
+::objects -v
+::mappings
+::nm | ::count
+::nm -D | ::count
+list_len::print; bits::print; shapes::print; ops::print
+::sizeof session_t
+::print -at struct scalars
+::typelist
+main::dis
+main?ia
+crash_now::whatis
+::nm -f name,ctype | ::count`
+
+// TestMutatedProgram: the same for the program.
+func TestMutatedProgram(t *testing.T) {
+	if testing.Short() {
+		t.Skip("2,000 damaged programs take a minute (-short)")
+	}
+	s := fixtures.Build(t, "c/small")
+	commands := lines(programCommands, s)
+	sweep(t, s.Exe, 1, commands, func(m *fixtures.Mutation, _ int) core.Target {
+		target, err := objfile.OpenAt("crash", m, m.Size, system.NewFiles(""))
+		if err != nil {
+			return nil
+		}
+		return target
+	})
+}
+
+// TestMutatedProgramOfCore: frames, symbols and types of a core come from a
+// damaged program. Each is written to a file, so there are fewer.
+func TestMutatedProgramOfCore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("2,000 damaged programs take a minute (-short)")
+	}
+	s := fixtures.Build(t, "c/small")
+	dir := t.TempDir()
+	dump, err := os.ReadFile(s.Core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := lines("$C\n::walk thread | ::findstack\nHEAD::print -at struct node\nHEAD::list node_t next | ::count\n::nm | ::count", s)
+	sweep(t, s.Exe, 8, commands, func(m *fixtures.Mutation, worker int) core.Target {
+		// Programs are opened by path: this one is small.
+		path := filepath.Join(dir, fmt.Sprint(worker))
+		data, err := io.ReadAll(io.NewSectionReader(m, 0, m.Size))
+		if err != nil {
+			panic(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			panic(err)
+		}
+		target, err := elfcore.OpenAt("core", bytes.NewReader(dump), int64(len(dump)), elfcore.Options{Program: path, Files: system.NewFiles("")})
+		if err != nil {
+			return nil
+		}
+		return target
+	})
+}
