@@ -172,10 +172,16 @@ func (st *state) optTable(L *glua.LState, c *core.Ctx) *glua.LTable {
 func (t *thread) wrote(L *glua.LState) {
 	t.busyFrom = time.Now()
 	t.work(L, 64)
-	if t.c.P.Err() != nil && t.parent.Err() != nil {
-		t.left = 0
-		t.work(L, 1)
+	if t.c.P.Err() == nil {
+		return
 	}
+	// Nobody reads the output any more: Ctrl-C or q at the pager, or the end of
+	// the shell command it goes to.
+	if err := t.parent.Err(); err != nil {
+		t.end(ending(err))
+	}
+	t.end(core.ErrAbort)
+	t.raise(L)
 }
 
 func (st *state) ctxPrintf(L *glua.LState) int {

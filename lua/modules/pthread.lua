@@ -118,8 +118,8 @@ mdb.walker{name = "pthread_wait", descr = "walk the locks that threads wait for,
 
 mdb.command{name = "waits", descr = "threads that wait for a lock, and who holds it", pipe = "addr",
 	help = "Lists the threads that wait in the futex system call: for a mutex (with the thread that\n" ..
-		"owns it), a condition variable, a semaphore or another thread's end. Passes the\n" ..
-		"addresses on in a pipeline. With -a only threads that wait for an address given.\n",
+		"owns it), a condition variable, a semaphore or another thread's end; with an\n" ..
+		"address only those that wait for that. Passes the addresses on in a pipeline.\n",
 	addr = "optional",
 	columns = {{name = "tid", format = "%6d", head = "TID"}, {name = "for", format = "%-8s", head = "FOR"},
 		{name = "addr", format = "%?p", head = "ADDR"}, {name = "owner", format = "%-7s", head = "OWNER"},
