@@ -33,10 +33,16 @@ var errNoRegs = errors.New("no register set available for thread")
 
 // Registers implements core.Registers.
 func (t *Target) Registers(id uint64) (*arch.Regs, error) {
-	for _, th := range t.notes.threads {
-		if uint64(uint32(th.ID)) == id {
-			return th.registers()
+	if t.byID == nil {
+		t.byID = make(map[uint64]*Thread, len(t.notes.threads))
+		for _, th := range t.notes.threads {
+			if _, dup := t.byID[uint64(uint32(th.ID))]; !dup {
+				t.byID[uint64(uint32(th.ID))] = th
+			}
 		}
+	}
+	if th := t.byID[id]; th != nil {
+		return th.registers()
 	}
 	return nil, ErrNoThread
 }

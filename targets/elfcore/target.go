@@ -44,6 +44,7 @@ type Target struct {
 	store    io.Closer // of the decompressed core; nil
 	size     int64     // bytes, decompressed
 	notes    *notes
+	byID     map[uint64]*Thread // made by Registers
 	files    *system.Files
 	fills    map[string]*fileSpace
 	space    *mem.Segments
