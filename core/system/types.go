@@ -79,6 +79,7 @@ func (in *Info) Debug() (*dwarf.Data, error) {
 		}
 		o.Name = in.Object.Name
 		o.BuildID = in.Found.BuildID
+		o.Supplementary = in.files.supplementary(f)
 		in.debug, in.debugErr = dwarf.New(f.ReaderAt(), o)
 		if in.debugErr != nil {
 			in.debug = nil
