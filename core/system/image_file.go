@@ -13,9 +13,8 @@ import (
 
 // Image is an ELF file that is not running.
 type Image struct {
-	info  *Info
-	ns    *sym.Namespace
-	types TypesFunc
+	info *Info
+	ns   *sym.Namespace
 }
 
 // FileSource is what NewImage needs of a target.
@@ -51,7 +50,7 @@ func NewImage(src FileSource) *Image {
 	}
 	in := &Info{Object: o, Found: &Found{Set: set, BuildID: o.FileID, Verified: true}, files: src.Files()}
 	in.attach()
-	return &Image{info: in, ns: sym.NewNamespace(o), types: OpenTypes}
+	return &Image{info: in, ns: sym.NewNamespace(o)}
 }
 
 // Namespace implements core.Symbols.
@@ -70,7 +69,7 @@ func (im *Image) TypeScope(o *sym.Object) ctype.Scope {
 	if o != im.info.Object {
 		return nil
 	}
-	return im.info.scope(im.types)
+	return im.info.scope()
 }
 
 // CFI implements unwind.Tables.

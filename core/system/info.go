@@ -36,7 +36,6 @@ type Info struct {
 	debugErr  error
 	typesOnce sync.Once
 	types     ctype.Scope
-	typesErr  error
 }
 
 // Set gives the file and its debug file; nil if there is none.
@@ -203,19 +202,16 @@ func frameSection(f *elffile.File, name string) cfi.Section {
 // errNoTypes is why a scope is nil.
 var errNoTypes = errors.New("no symbolic debug information")
 
-// scope gives the object's types by the given opener, once.
-func (in *Info) scope(open func(*Info) (ctype.Scope, error)) ctype.Scope {
+// scope gives the object's types; nil if there are none.
+func (in *Info) scope() ctype.Scope {
 	in.typesOnce.Do(func() {
-		if open == nil {
-			in.typesErr = errNoTypes
+		var err error
+		if in.types, err = OpenTypes(in); err == nil {
 			return
 		}
-		in.types, in.typesErr = open(in)
-		if in.typesErr != nil {
-			in.types = nil
-			if !errors.Is(in.typesErr, errNoTypes) {
-				in.Refused = append(in.Refused, elffile.Missing{What: "types", Path: in.Object.Path, Err: in.typesErr})
-			}
+		in.types = nil
+		if !errors.Is(err, errNoTypes) {
+			in.Refused = append(in.Refused, elffile.Missing{What: "types", Path: in.Object.Path, Err: err})
 		}
 	})
 	return in.types

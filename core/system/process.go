@@ -43,24 +43,24 @@ type Source interface {
 
 // Process is a Linux user process.
 type Process struct {
-	src        Source
-	space      mem.Space
-	maps       []mem.Mapping
-	ns         *sym.Namespace
-	infos      map[*sym.Object]*Info
-	types      TypesFunc
-	uw         *unwind.Unwinder
-	notes      []string
-	object     *ObjectSpace
-	mismatches int
-	byName     map[string][]mem.Mapping
+	src   Source
+	space mem.Space
+	maps  []mem.Mapping // ascending
+	ns    *sym.Namespace
+	infos map[*sym.Object]*Info
+	uw    *unwind.Unwinder // nil for an architecture that has none
+
+	warnings   []string
+	mismatches int                      // files that are not the ones mapped
+	object     *ObjectSpace             // of the program's file, made when asked for
+	byName     map[string][]mem.Mapping // of maps, made when asked for
 }
 
 // NewProcess finds the load objects of a process. It never fails: a process of
 // which nothing is known has no objects, and Warnings says what could not be
 // read.
 func NewProcess(src Source) *Process {
-	p := &Process{src: src, space: src.Virtual(), maps: src.Mappings(), infos: map[*sym.Object]*Info{}, types: OpenTypes}
+	p := &Process{src: src, space: src.Virtual(), maps: src.Mappings(), infos: map[*sym.Object]*Info{}}
 	p.ns = sym.NewNamespace(p.findObjects()...)
 	if a := unwind.ForArch(src.Arch()); a != nil {
 		p.uw = unwind.New(a, p.space, p)
@@ -89,7 +89,7 @@ func (p *Process) TypeScope(o *sym.Object) ctype.Scope {
 	if in == nil {
 		return nil
 	}
-	return in.scope(p.types)
+	return in.scope()
 }
 
 // CFI implements unwind.Tables.
@@ -136,12 +136,12 @@ const maxMismatches = 3
 func (p *Process) Warnings() []string {
 	if more := p.mismatches - maxMismatches; more > 0 {
 		s := fmt.Sprintf("warning: %d more files are not the ones that were mapped (see ::objects -v)", more)
-		return append(p.notes[:len(p.notes):len(p.notes)], s)
+		return append(p.warnings[:len(p.warnings):len(p.warnings)], s)
 	}
-	return p.notes
+	return p.warnings
 }
 
-func (p *Process) warn(s string) { p.notes = append(p.notes, s) }
+func (p *Process) warn(s string) { p.warnings = append(p.warnings, s) }
 
 // findMapping finds the mapping of an address; maps are ascending.
 func findMapping(maps []mem.Mapping, a uint64) *mem.Mapping {

@@ -14,9 +14,6 @@ import (
 	"github.com/xmdb/xmdb/core/sym/elffile"
 )
 
-// TypesFunc opens the types of a load object; nil if it has none.
-type TypesFunc func(*Info) (ctype.Scope, error)
-
 // OpenTypes opens the types of a load object: CTF in the file, else DWARF in the
 // file or its debug file, else BTF in the file (a BPF program's object, a
 // vmlinux).

@@ -84,6 +84,7 @@ type Scope struct {
 	Name    string
 	Linkage string // the mangled name, "" if it is not mangled
 	Inlined bool
+	Index   int // in the list of the frame's: 0 is the innermost
 	// File and Line tell where execution is in it; Line is 0 if that is not known.
 	File string
 	Line int
@@ -121,9 +122,11 @@ func (r *Reader) Scopes(f *Frame) ([]Scope, error) {
 	for _, in := range inlines {
 		s := base
 		s.Name, s.Linkage, s.Inlined, s.parts = in.Name(), in.LinkageName(), true, in
+		s.Index = len(out)
 		out = append(out, s)
 		base.File, base.Line = in.CallFile, in.CallLine
 	}
+	base.Index = len(out)
 	base.Name, base.Linkage, base.parts = fn.Name(), fn.LinkageName(), fn
 	return append(out, base), nil
 }
@@ -176,6 +179,9 @@ func (s *Scope) wrap(vs []dwarf.Variable) []Var {
 	}
 	return out
 }
+
+// Scope is the function the variable is of.
+func (v *Var) Scope() *Scope { return v.s }
 
 // Value is the variable's value in its frame. value.OptimisedOut if it is nowhere;
 // other errors say why its place cannot be told.
