@@ -50,11 +50,11 @@
 // # Not handled
 //
 // Split DWARF (.dwo, .dwp files): a skeleton unit has code ranges and lines, and
-// nothing else. The supplementary files of DWARF 5 (.debug_sup). Virtual base classes are not listed as members: only the
-// object tells where they are. Types inside functions have no scope in their
-// names, and are found by name only in files of up to 16 MB of .debug_info.
-// Where units define different types of one name ("struct slot" of two drivers), a
-// lookup finds the first of the file; what refers to either refers to the right
-// one. Addresses in a relocatable file count from their sections, so that Function
-// and Line find one of several candidates.
+// nothing else. The supplementary files of DWARF 5 (.debug_sup). Virtual base
+// classes are not listed as members: only the object tells where they are. Types
+// inside functions have no scope in their names, and are found by name only in
+// files of up to 16 MB of .debug_info. Where units define different types of one
+// name ("struct slot" of two drivers), a lookup finds the first of the file; what
+// refers to either refers to the right one. Addresses in a relocatable file count
+// from their sections, so that Function and Line find one of several candidates.
 package dwarf

@@ -150,6 +150,9 @@ func (d *Data) buildIndex(ctx context.Context, deep bool) (*index, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if d.opts.Progress != nil && reported.Load() != total {
+		d.opts.Progress(total, total)
+	}
 	return mergeIndex(scans), nil
 }
 
