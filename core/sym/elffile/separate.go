@@ -59,7 +59,7 @@ func (fd *Finder) debugDirs() []string {
 	var out []string
 	for _, r := range fd.roots() {
 		for _, d := range dirs {
-			out = append(out, filepath.Join(r, d))
+			out = append(out, inRoot(r, d))
 		}
 	}
 	return out
@@ -87,7 +87,7 @@ func (fd *Finder) Open(name, buildID string) (f *File, refused []Missing) {
 	}
 	if path.IsAbs(name) || filepath.IsAbs(name) {
 		for _, r := range fd.roots() {
-			if f := try(filepath.Join(r, filepath.FromSlash(name))); f != nil {
+			if f := try(inRoot(r, filepath.FromSlash(name))); f != nil {
 				return f, refused
 			}
 		}
