@@ -38,6 +38,12 @@ func controlDcmds() []*core.Dcmd {
 		{Name: ":i", Usage: ":", Descr: "ignore signal (delete all matching events)", Run: runIgnore},
 		{Name: "sigbp", Usage: sigUsage, Descr: sigDescr, Help: eventHelp, Run: runSigbp},
 		{Name: ":t", Usage: sigUsage, Descr: sigDescr, Help: eventHelp, Run: runSigbp},
+		{Name: "$i", Descr: "print signals that are ignored", Run: runIgnored},
+		{Name: "gcore", Usage: "[-o prefix] [-c content]", Descr: "produce a core file for the attached process",
+			Opts: []core.Opt{
+				{Letter: 'o', Kind: core.Str, Arg: "prefix", Help: "of the file's name; core if not given"},
+				{Letter: 'c', Kind: core.Str, Arg: "content", Help: "which mappings to save"},
+			}, Run: runGcore},
 		{Name: "tmodel", Usage: "{thread|lwp}", AnyAddr: true, Run: runTmodel},
 	}
 }
@@ -153,6 +159,32 @@ func runSigbp(c *core.Ctx) error {
 			}
 		}
 		c.Warnf("failed to trace signal %d: invalid signal number", n)
+	}
+	return core.ErrFailed
+}
+
+// runIgnored lists the signals that would not stop the process: all of them, as
+// no target of this version traces any.
+func runIgnored(c *core.Ctx) error {
+	if len(c.Args) != 0 {
+		return core.ErrUsage
+	}
+	if _, ok := state(c); !ok {
+		c.Warnf("no process is currently active")
+		return core.ErrFailed
+	}
+	c.Record(func() { c.Printf("%s\n", strings.Join(signals, " ")) }, namedField("ignored", signals))
+	return nil
+}
+
+func runGcore(c *core.Ctx) error {
+	if len(c.Args) != 0 {
+		return core.ErrUsage
+	}
+	if _, ok := state(c); !ok {
+		c.Warnf("no process active")
+	} else {
+		c.Warnf("failed to create core file: %s", core.ErrNotSup.Error())
 	}
 	return core.ErrFailed
 }

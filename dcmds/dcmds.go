@@ -52,6 +52,7 @@ func Module() *core.Module {
 			eventDcmds(),
 			controlDcmds(),
 			systemEventDcmds(),
+			linkersetDcmds(),
 			statusDcmds(),
 			regsDcmds(),
 			fpregsDcmds(),
@@ -62,7 +63,7 @@ func Module() *core.Module {
 			tlsDcmds(),
 			processDcmds(),
 		)),
-		Walkers: processWalkers(),
+		Walkers: slices.Concat(processWalkers(), linkersetWalkers()),
 		Whatis:  whatisSources(),
 	}
 }

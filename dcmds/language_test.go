@@ -99,6 +99,14 @@ func TestLanguageDcmds(t *testing.T) {
 			"----- - -- -- -- ---------------------------------------- ----------------------\n" +
 			"[ 1 ] -  D  0  3 stop at a                                -                    \n" +
 			"[ 2 ] -     0  0 stop on write of [5, 9)                  ::echo hi            \n"},
+		{"::sysbp -o read 0t59;::fltbp -T page;::events ! tail +3", "[ 1 ] -     0  0 stop on exit from read                   -                    \n" +
+			"[ 2 ] -     0  0 stop on exit from execve                 -                    \n" +
+			"[ 3 ] - T   0  0 stop on FLTPAGE                          -                    \n"},
+		{"::sysbp nope;::sysbp -w open ! head -1", "mdb: invalid system call name -- nope\nmdb: illegal option -- w\n" +
+			"Usage: [address]::sysbp [+/-dDestT] [-io] [-c cmd] [-n count] syscall ...\nmdb: try '::help sysbp' for more information\n"},
+		{"::sysbp 0t9999;::fltbp 0t14", "mdb: failed to trace system call 9999: invalid system call number\nmdb: failed to trace fault 14: invalid fault number\n"},
+		{"$i ! cut -d' ' -f1-3", "HUP INT QUIT\n"},
+		{"::gcore -o x", "mdb: failed to create core file: operation not supported by target\n"},
 	} {
 		s, run := session(t, nil)
 		withNumbers(s)
