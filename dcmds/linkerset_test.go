@@ -53,7 +53,7 @@ func TestLinkerset(t *testing.T) {
 		"__start_set_far": 0x1000, "__stop_set_far": 0x1010,
 	}, "__start_set_init", "__stop_set_init", "__start_set_none", "__stop_set_none", "__start_set_open",
 		"__start_set_back", "__stop_set_back", "__start_set_far", "__stop_set_far")
-	const far = "mdb: failed to read linkerset: can't read past current end of file\n"
+	const far = "mdb: failed to read linkerset: cannot read past current end of file\n"
 	for _, tt := range []struct{ in, want string }{
 		{"::linkerset ! sort", "NAME                 ITEMSIZE ITEMCOUNT\n" +
 			"far                         ?         2\ninit                        ?         2\nnone                        ?         0\n"},
