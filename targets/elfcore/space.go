@@ -269,14 +269,18 @@ const fileCache = 1 << 20
 // ELF header and program headers are in it, and in a Go program its build-id.
 const ehdrCompare = 4096
 
-// fileBase is where the first byte of a file was mapped.
+// fileBase is where the first byte of a file was mapped first.
 func (t *Target) fileBase(path string) (uint64, bool) {
-	for _, f := range t.notes.files {
-		if f.Path == path && f.Off == 0 {
-			return f.Start, true
+	if t.bases == nil {
+		t.bases = map[string]uint64{}
+		for _, f := range t.notes.files {
+			if _, again := t.bases[f.Path]; f.Off == 0 && !again {
+				t.bases[f.Path] = f.Start
+			}
 		}
 	}
-	return 0, false
+	base, ok := t.bases[path]
+	return base, ok
 }
 
 // ReadAt implements mem.Space.

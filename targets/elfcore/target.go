@@ -46,7 +46,8 @@ type Target struct {
 	notes    *notes
 	byID     map[uint64]*Thread // made by Registers
 	files    *system.Files
-	fills    map[string]*fileSpace
+	fills    map[string]*fileSpace // mapped files by path
+	bases    map[string]uint64     // their first bytes; made by fileBase
 	space    *mem.Segments
 	inCore   *mem.Segments
 	maps     []mem.Mapping
