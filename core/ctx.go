@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 
 	"github.com/xmdb/xmdb/core/ctype"
@@ -88,7 +89,11 @@ func (c *Ctx) Warn(err error, format string, args ...any) error {
 // written to its output before.
 func (s *Session) Warnf(format string, args ...any) {
 	s.Out.Flush()
-	fmt.Fprintf(s.Stderr, "%s: %s\n", s.Prog, out.Sprintf(s.OutEnv(), format, args...))
+	msg := fmt.Sprintf("%s: %s\n", s.Prog, out.Sprintf(s.OutEnv(), format, args...))
+	if s.Paint != nil && !s.log.on {
+		msg = s.Paint(msg)
+	}
+	io.WriteString(s.Stderr, msg)
 }
 
 // Fail reports err as a warning unless it has been reported, and gives the error

@@ -33,6 +33,10 @@ type Session struct {
 	// press it at.
 	Interruptible func(context.Context) (ctx context.Context, done func())
 
+	// Paint colours a warning for the terminal that the error stream is; nil
+	// leaves warnings as they are.
+	Paint func(msg string) string
+
 	// Available are modules that are compiled in and load when the target
 	// holds what they are for, or by ::load.
 	Available []*Module

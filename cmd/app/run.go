@@ -13,6 +13,7 @@ import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
 	"github.com/xmdb/xmdb/core/line"
+	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/dcmds"
 )
 
@@ -33,6 +34,9 @@ func newApp(c *config, extra []*core.Module) *app {
 	a.s.Eval = interp.New(a.s)
 	a.tty = !c.hasEval && line.IsTerminal(os.Stdin) && line.IsTerminal(os.Stdout)
 	a.s.Out.SetTTY(line.IsTerminal(os.Stdout))
+	if printer := a.s.Out; !c.asMDB && line.IsTerminal(os.Stderr) {
+		a.s.Paint = func(msg string) string { return printer.Styled(out.StyleWarning, msg) }
+	}
 	for _, m := range append(builtins(), extra...) {
 		if m.Builtin {
 			a.s.Load(m, false)
