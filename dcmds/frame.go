@@ -267,7 +267,8 @@ func oneLocal(c *core.Ctx, p *vars.Var, path, label string) error {
 		}
 		o := printOptions(c)
 		o.Layout = false
-		c.Record(nil, append(varFields(c.Session, &named, v, err, o), out.Field{Name: "param", Value: p.Param})...)
+		c.Record(nil, append(varFields(c.Session, &named, v, err, o), out.Field{Name: "param", Value: p.Param},
+			out.Field{Name: "function", Value: p.Scope().Name}, out.Field{Name: "scope", Value: p.Scope().Index})...)
 		return nil
 	case err != nil:
 		if c.Opt('t') || c.Opt('T') {

@@ -154,6 +154,9 @@ func argsOf(s *core.Session, sc *vars.Scope, max uint64) scopeArgs {
 // varFields is the record of a variable.
 func varFields(s *core.Session, p *vars.Var, v value.Value, err error, o value.Options) out.Object {
 	f := out.Object{{Name: "name", Value: p.Name}, {Name: "type", Value: p.Type.String()}}
+	if a, ok := value.IsAbsent(err); ok {
+		err = a
+	}
 	if err != nil {
 		return append(f, out.Field{Name: "value", Value: err})
 	}

@@ -28,7 +28,8 @@
 // section 3.4). They count only if the call went to this function: the call
 // instruction, or the expression for the callee's address, must lead to its first
 // instruction, and the function must not be able to reach itself by jumps, for then
-// its arguments were replaced since.
+// its arguments were replaced since. Where the call went to a function that has then
+// jumped here, and there is only one jump it can have been, that is the call site.
 //
 // # Format
 //
@@ -39,5 +40,5 @@
 // # Not handled
 //
 // Bounds of arrays that are computed at run time: such an array has no elements.
-// Functions that have left the stack by a tail call. Variables of assembly code.
+// Frames of functions that have left the stack by a tail call. Variables of assembly code.
 package vars

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/xmdb/xmdb/core/ctype/dwarf"
+	"github.com/xmdb/xmdb/core/unwind"
 	"github.com/xmdb/xmdb/core/unwind/dwexpr"
 )
 
@@ -68,17 +69,77 @@ func (e *evaluator) callSite() (*evaluator, *dwarf.Call, error) {
 		return nil, nil, errEntry(err.Error())
 	}
 	call, err := fn.Call(from.PC - bias)
-	if err != nil || call.Tail {
+	if err != nil || call.Tail != from.gone {
 		return nil, nil, errEntry("no call site")
 	}
-	c := &evaluator{r: e.r, frame: from, fn: fn, pc: pc, bias: bias, depth: e.depth + 1, budget: e.budget}
-	if !c.leadsTo(call, from.PC, e.fn.Entry()+e.bias) {
-		return nil, nil, errEntry("the call was to another function")
-	}
-	if e.reachesItself() {
+	if e.reaches(e.fn, e.fn) {
 		return nil, nil, errEntry("the function may have entered itself again")
 	}
-	return c, call, nil
+	c := &evaluator{r: e.r, frame: from, fn: fn, pc: pc, bias: bias, depth: e.depth + 1, budget: e.budget}
+	if c.leadsTo(call, from.PC, e.fn.Entry()+e.bias) {
+		return c, call, nil
+	}
+	if between, jump := c.throughJump(call, e); between != nil {
+		return between, jump, nil
+	}
+	return nil, nil, errEntry("the call was to another function")
+}
+
+// throughJump is for a call to a function that has jumped to the frame's as its last
+// act, perhaps by way of others. If there is only one way to get from one to the
+// other, the last jump on it is the call; of the frames on the way nothing is left
+// but what their functions were called with.
+func (e *evaluator) throughJump(call *dwarf.Call, callee *evaluator) (*evaluator, *dwarf.Call) {
+	if call.To.Bytes != nil || call.Name == "" || e.bias != callee.bias {
+		return nil, nil
+	}
+	to, ok := e.branchTarget(e.frame.PC, 0xe8)
+	if !ok {
+		return nil, nil
+	}
+	first, err := e.fn.Unit().Data().Function(to - e.bias)
+	if err != nil || first.Entry() != to-e.bias {
+		return nil, nil
+	}
+	from, fn := e.frame, first
+	for range maxEntry {
+		jump, next := e.onlyJump(fn, callee.fn)
+		if jump == nil {
+			return nil, nil
+		}
+		from = &Frame{Frame: unwind.Frame{PC: jump.Return + e.bias}, Caller: from, gone: true}
+		if next.Entry() == callee.fn.Entry() {
+			if jump, err = fn.Call(jump.Return); err != nil {
+				return nil, nil
+			}
+			return &evaluator{r: e.r, frame: from, fn: fn, pc: jump.Return - 1, bias: e.bias, depth: e.depth, budget: e.budget}, jump
+		}
+		fn = next
+	}
+	return nil, nil
+}
+
+// onlyJump finds the jump by which a function must have gone on its way to another;
+// nil if there are several.
+func (e *evaluator) onlyJump(fn, to *dwarf.Func) (jump *dwarf.Call, next *dwarf.Func) {
+	jumps, err := fn.TailCalls()
+	if err != nil {
+		return nil, nil
+	}
+	for _, j := range jumps {
+		target, outside, ok := e.jumpTarget(j)
+		switch {
+		case !ok:
+			return nil, nil
+		case outside:
+		case target.Entry() == to.Entry() || e.reaches(target, to):
+			if jump != nil {
+				return nil, nil
+			}
+			jump, next = j, target
+		}
+	}
+	return jump, next
 }
 
 // leadsTo tells whether a call that returns to ret was to the function at entry.
@@ -93,7 +154,11 @@ func (e *evaluator) leadsTo(call *dwarf.Call, ret, entry uint64) bool {
 	if call.Name == "" {
 		return false // indirect, through what has not been kept
 	}
-	to, ok := e.branchTarget(ret, 0xe8)
+	opcode := byte(0xe8)
+	if call.Tail {
+		opcode = 0xe9
+	}
+	to, ok := e.branchTarget(ret, opcode)
 	return ok && e.sameCode(to, entry)
 }
 
@@ -120,8 +185,10 @@ func (e *evaluator) branchTarget(end uint64, opcode byte) (uint64, bool) {
 			return 0, false
 		}
 		return e.r.Arch.Order.Uint64(slot[:]), true
-	case b[1] == opcode:
+	case b[1] == opcode, opcode == 0xe9 && b[0] == 0x0f && b[1]&0xf0 == 0x80: // or a conditional jump
 		return disp, true
+	case opcode == 0xe9 && (b[4] == 0xeb || b[4]&0xf0 == 0x70): // a short one
+		return end + uint64(int64(int8(b[5]))), true
 	}
 	return 0, false
 }
@@ -141,12 +208,11 @@ func (e *evaluator) sameCode(to, entry uint64) bool {
 // maxJumps bounds the functions that are looked at for a way back by jumps.
 const maxJumps = 64
 
-// reachesItself tells whether the frame's function may reach its own entry by
+// reaches tells whether one function may reach the entry of another by one or more
 // jumps that are calls.
-func (e *evaluator) reachesItself() bool {
-	self := e.fn.Entry()
-	seen := map[uint64]bool{self: true}
-	todo := []*dwarf.Func{e.fn}
+func (e *evaluator) reaches(from, to *dwarf.Func) bool {
+	seen := map[uint64]bool{from.Entry(): true}
+	todo := []*dwarf.Func{from}
 	for len(todo) > 0 {
 		fn := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -161,7 +227,7 @@ func (e *evaluator) reachesItself() bool {
 				return true
 			case outside:
 				continue
-			case next.Entry() == self:
+			case next.Entry() == to.Entry():
 				return true
 			case !seen[next.Entry()]:
 				seen[next.Entry()] = true

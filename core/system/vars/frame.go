@@ -34,6 +34,8 @@ type Frame struct {
 	// Restored tells that every register is the frame's own: in the innermost frame,
 	// and in one that a signal interrupted.
 	Restored bool
+
+	gone bool // it left the stack by a jump
 }
 
 // lookahead is how many callers of a frame are at hand while a stack is walked:
