@@ -44,7 +44,7 @@ func (st *state) newCoroutine(L *glua.LState, fn *glua.LFunction) *coroutine {
 // body runs the coroutine, on its own goroutine.
 func (co *coroutine) body(fn *glua.LFunction, out func([]glua.LValue) bool) {
 	st := co.st
-	in := st.thread(co.by.parent, co.by.c)
+	in := st.newThread(coroutineDepth).start(co.by.parent, co.by.c)
 	in.yield = func(L *glua.LState) int {
 		if co.halted || !out(pop(L)) {
 			co.halted = true
@@ -63,11 +63,9 @@ func (co *coroutine) body(fn *glua.LFunction, out func([]glua.LValue) bool) {
 		if !co.halted {
 			co.why = in.why
 		}
-		st.done(in, false)
 		return
 	}
 	res := pop(in.L)
-	st.done(in, true)
 	co.status = "dead"
 	out(res)
 }

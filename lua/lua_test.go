@@ -118,6 +118,8 @@ func TestLanguage(t *testing.T) {
 		{"#!/bin/xmdb\nprint(1)", "1"},
 		{`local s = "" for k, v in pairs{10, 20, x = 1} do s = s .. k .. v end print(s)`, "110220x1"},
 		{`print(loadstring("return ... + 0xffffffffffffffff")(2))`, "0x1"},
+		{`print(1e400, -1e400, 1e-400, .5, 3., 0x10, 1e2)`, "+Inf\t-Inf\t0\t0.5\t3\t16\t100"},
+		{`local function deep(n) if n > 0 then return 1 + deep(n - 1) end return 0 end print(deep(1900))`, "1900"},
 		{`local x = 5 local y = x > 3 and x < 10 or x == 7 print(y, not (x ~= 5))`, "true\ttrue"},
 		{`goto done print("no") ::done:: print("yes")`, "yes"},
 		{`local t = setmetatable({}, {__index = function(t, k) return k * 2 end, __newindex = function(t, k, v) rawset(t, k, v + 1) end}) t[4] = 1 print(t[4], t[5])`, "2\t10"},

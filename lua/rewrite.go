@@ -201,6 +201,13 @@ func (rw *rewriter) number(e *ast.NumberExpr) ast.Expr {
 	case !ok:
 		rw.fail(e, "malformed number near '%s'", e.Value)
 		return e
+	case isInfinite(e.Value): // the compiler makes it NaN
+		one, zero := &ast.NumberExpr{Value: "1"}, &ast.NumberExpr{Value: "0"}
+		one.SetLine(position(e))
+		zero.SetLine(position(e))
+		inf := &ast.ArithmeticOpExpr{Operator: "/", Lhs: one, Rhs: zero}
+		inf.SetLine(position(e))
+		return inf
 	case !big:
 		return e
 	}

@@ -21,6 +21,13 @@ func init() {
 
 const maxArrayIndex = 1 << 20
 
+// How deeply calls nest, on the stack of a command and on that of a coroutine,
+// which there may be many of.
+const (
+	callDepth      = 2000
+	coroutineDepth = 200
+)
+
 // state is a loaded module: its own Lua world, with the tables its code fills.
 type state struct {
 	s    *core.Session
@@ -74,7 +81,7 @@ type global struct {
 func newState(s *core.Session, file string) *state {
 	st := &state{s: s, file: file, keys: map[uint64]*glua.LUserData{}, members: map[memberKey]*member{}}
 	st.L = glua.NewState(glua.Options{
-		CallStackSize: 200, RegistrySize: 1024, RegistryMaxSize: 64 << 10, RegistryGrowStep: 2048,
+		CallStackSize: callDepth, RegistrySize: 1024, RegistryMaxSize: 128 << 10, RegistryGrowStep: 2048,
 		SkipOpenLibs: true,
 	})
 	st.openLibs()
@@ -123,10 +130,22 @@ func (st *state) thread(ctx context.Context, c *core.Ctx) *thread {
 	if n := len(st.idle); n > 0 {
 		t, st.idle = st.idle[n-1], st.idle[:n-1]
 	} else {
-		t = &thread{st: st}
-		t.L, _ = st.L.NewThread()
-		t.L.SetContext(t)
+		t = st.newThread(callDepth)
 	}
+	return t.start(ctx, c)
+}
+
+// newThread makes a Lua stack.
+func (st *state) newThread(depth int) *thread {
+	t := &thread{st: st}
+	st.L.Options.CallStackSize = depth // what NewThread goes by
+	t.L, _ = st.L.NewThread()
+	t.L.SetContext(t)
+	return t
+}
+
+// start makes a thread ready to run for a command.
+func (t *thread) start(ctx context.Context, c *core.Ctx) *thread {
 	t.c, t.parent, t.left, t.checks, t.why, t.yield = c, ctx, checkEvery, 0, nil, nil
 	t.busyFrom = time.Now()
 	return t
