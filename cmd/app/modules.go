@@ -6,11 +6,12 @@ import (
 	"github.com/xmdb/xmdb/fixtures/sample"
 	"github.com/xmdb/xmdb/lua"
 	"github.com/xmdb/xmdb/modules/glibc"
+	"github.com/xmdb/xmdb/modules/golang"
 )
 
 // builtins are the modules compiled in, in the order in which names are found.
 func builtins() []*core.Module {
-	return []*core.Module{dcmds.Module(), glibc.Module()}
+	return []*core.Module{dcmds.Module(), glibc.Module(), golang.Module()}
 }
 
 // scripts makes the Lua modules of the program available, and those that ::load
