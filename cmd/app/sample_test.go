@@ -1,0 +1,152 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/xmdb/xmdb/core/system"
+	"github.com/xmdb/xmdb/fixtures"
+	"github.com/xmdb/xmdb/fixtures/sample"
+	"github.com/xmdb/xmdb/targets/elfcore"
+)
+
+// maxSample is how large the sample in the binary may be, compressed, bytes.
+const maxSample = 1 << 20
+
+// tourOf unpacks a sample into a directory and gives what the tour prints of it,
+// and by what compiler the program was made.
+func tourOf(t *testing.T, read func(name string) ([]byte, error)) (text, compiler string) {
+	t.Helper()
+	dir := t.TempDir()
+	size := 0
+	for name, to := range map[string]string{"sample.exe.zst": "sample", "sample.core.zst": "core"} {
+		packed, err := read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += len(packed)
+		z, err := zstd.NewReader(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := z.DecodeAll(packed, nil)
+		z.Close()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, to), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if size > maxSample {
+		t.Errorf("the sample has %d bytes, more than %d", size, maxSample)
+	}
+	exe := filepath.Join(dir, "sample")
+	target, err := elfcore.Open(t.Context(), filepath.Join(dir, "core"), elfcore.Options{Program: exe, Files: system.NewFiles("")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newApp(&config{prog: "xmdb", noRC: true, sample: true}, nil)
+	defer a.close()
+	var out bytes.Buffer
+	a.s.Out.SetOutput(&out)
+	a.s.Stderr = &out
+	a.attach(target)
+	a.scripts()
+	a.activate()
+	for _, stop := range theTour {
+		out.WriteString("> " + stop.cmd + "\n")
+		if err := a.s.Eval.Eval(context.Background(), a.s, stop.cmd); err != nil {
+			t.Errorf("%s: %v", stop.cmd, err)
+		}
+		a.s.Out.Flush()
+	}
+	return strings.ReplaceAll(out.String(), dir, "DIR"), compilerOf(t, exe)
+}
+
+// compilerOf is the .comment section: the compilers' names and versions.
+func compilerOf(t *testing.T, exe string) string {
+	t.Helper()
+	f, err := elf.Open(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := f.Section(".comment")
+	if s == nil {
+		return ""
+	}
+	text, err := s.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var (
+	threadID = regexp.MustCompile(`thread [0-9a-f]+`)
+	number   = regexp.MustCompile(`\b(?:0x)?[0-9a-f]{3,16}\b|\+(?:0x)?[0-9a-f]+`)
+)
+
+// sameThreads takes the threads' ids out and sorts their stacks: the kernel lists
+// threads in the order in which they came to rest.
+func sameThreads(text string) string {
+	commands := strings.SplitAfter(threadID.ReplaceAllString(text, "thread ID"), "\n> ")
+	for i, c := range commands {
+		const head = "stack pointer for thread ID"
+		if stacks := strings.Split(c, head); len(stacks) > 1 {
+			rest, prompt := strings.CutSuffix(stacks[len(stacks)-1], "> ")
+			stacks[len(stacks)-1] = rest
+			slices.Sort(stacks[1:])
+			commands[i] = strings.Join(stacks, head)
+			if prompt {
+				commands[i] += "> "
+			}
+		}
+	}
+	return strings.Join(commands, "")
+}
+
+// TestSampleRebuilt makes the sample anew, by the script that made the one in
+// the binary: the tour says the same of both.
+func TestSampleRebuilt(t *testing.T) {
+	fixtures.Need(t, "gcc", "setarch", "zstd")
+	if _, err := fixtures.Make(t.Context(), "c/small"); err != nil {
+		fixtures.Build(t, "c/small") // skips where no cores are written, and says why
+	}
+	script, err := filepath.Abs("../../fixtures/sample/make.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	if text, err := exec.Command(script, out).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, text)
+	}
+	old, oldCC := tourOf(t, sample.Files.ReadFile)
+	anew, newCC := tourOf(t, func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(out, name)) })
+	old, anew = sameThreads(old), sameThreads(anew)
+	if oldCC != newCC {
+		// Another compiler places code and data elsewhere.
+		t.Logf("made by %q, now by %q: addresses are not compared", oldCC, newCC)
+		old, anew = number.ReplaceAllString(old, "N"), number.ReplaceAllString(anew, "N")
+	}
+	if diff := cmp.Diff(old, anew); diff != "" {
+		t.Errorf("the sample in the binary and the one made anew differ (-binary +anew):\n%s", diff)
+	}
+	for _, want := range []string{"SIGSEGV", "run_job", "wait_for_more", "ada"} {
+		if !strings.Contains(anew, want) {
+			t.Errorf("the tour says nothing of %s:\n%s", want, anew)
+		}
+	}
+}
