@@ -5,6 +5,7 @@ import (
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
+	"strconv"
 )
 
 func mappingDcmds() []*core.Dcmd {
@@ -172,6 +173,9 @@ func objects(c *core.Ctx) ([]*sym.Object, error) {
 }
 
 func objectPath(o *sym.Object) string {
+	if o.LMID != 0 { // of a link map of its own
+		return "LM" + strconv.FormatUint(o.LMID, 16) + "`" + o.Path
+	}
 	if o.Path != "" {
 		return o.Path
 	}
