@@ -1,11 +1,12 @@
 package dcmds
 
 import (
+	"strconv"
+
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
-	"strconv"
 )
 
 func mappingDcmds() []*core.Dcmd {
