@@ -19,6 +19,7 @@ import (
 
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/ctype/dwarf"
+	"github.com/xmdb/xmdb/fixtures"
 )
 
 // openFile opens BTF of a file.
@@ -158,11 +159,7 @@ func read(t testing.TB, path string) []byte {
 // TestAgainstDWARF compares the BTF that pahole makes of a program with the DWARF
 // it is made of.
 func TestAgainstDWARF(t *testing.T) {
-	for _, tool := range []string{"gcc", "pahole"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
+	fixtures.Need(t, "gcc", "pahole")
 	path := filepath.Join(t.TempDir(), "prog")
 	src, _ := filepath.Abs("../dwarf/testdata/types.c")
 	run(t, "gcc", "-g", "-o", path, src)
@@ -256,13 +253,10 @@ func TestKernel(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	pahole, err := exec.LookPath("pahole")
-	if err != nil {
-		t.Skip("pahole is not installed")
-	}
+	fixtures.Need(t, "pahole")
 	sizes := regexp.MustCompile(`/\* size: (\d+), cachelines: \d+, members: (\d+)`)
 	for _, name := range []string{"task_struct", "mm_struct", "sk_buff", "page", "inode", "file", "net_device"} {
-		out, err := exec.Command(pahole, "-F", "btf", "-C", name, kernelBTF).Output()
+		out, err := exec.Command("pahole", "-F", "btf", "-C", name, kernelBTF).Output()
 		found := sizes.FindAllStringSubmatch(string(out), -1)
 		if err != nil || len(found) == 0 {
 			t.Errorf("pahole says nothing of %s: %v", name, err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/xmdb/xmdb/fixtures"
 )
 
 // built holds the programs compiled so far: many tests read the same ones.
@@ -34,11 +36,8 @@ func TestMain(m *testing.M) {
 // compiler is missing.
 func compile(t testing.TB, src string, tool string, args ...string) string {
 	t.Helper()
-	path, err := exec.LookPath(tool)
-	if err != nil {
-		t.Skipf("%s is not installed", tool)
-	}
-	return build(t, append([]string{path}, append(args, filepath.Join(sources(t), src))...), nil)
+	fixtures.Need(t, tool)
+	return build(t, append([]string{tool}, append(args, filepath.Join(sources(t), src))...), nil)
 }
 
 // build runs a compiler command with -o for a new file, once for each command.
@@ -78,11 +77,8 @@ func compileGo(t testing.TB, args ...string) string {
 	if err := os.WriteFile(src, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("go is not installed")
-	}
-	command := append(append([]string{tool, "build"}, args...), src)
+	fixtures.Need(t, "go")
+	command := append(append([]string{"go", "build"}, args...), src)
 	return build(t, command, []string{"GO111MODULE=off"})
 }
 

@@ -6,15 +6,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/xmdb/xmdb/fixtures"
 )
 
 // TestCompressed reads a program whose debug sections are compressed in each of
 // the ways there are, and finds the bytes of the plain ones.
 func TestCompressed(t *testing.T) {
-	tool, err := exec.LookPath("objcopy")
-	if err != nil {
-		t.Skip("objcopy is not installed")
-	}
+	fixtures.Need(t, "objcopy")
 	path := compile(t, "types.c", "gcc", "-gdwarf-5")
 	plain := open(t, path, Options{})
 	want, err := plain.info.all()
@@ -24,8 +23,8 @@ func TestCompressed(t *testing.T) {
 	for _, kind := range []string{"zlib", "zlib-gnu", "zstd"} {
 		t.Run(kind, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "prog")
-			if b, err := exec.Command(tool, "--compress-debug-sections="+kind, path, out).CombinedOutput(); err != nil {
-				t.Skipf("objcopy with %s is not installed: %s", kind, b)
+			if b, err := exec.Command("objcopy", "--compress-debug-sections="+kind, path, out).CombinedOutput(); err != nil {
+				t.Fatalf("objcopy: %v\n%s", err, b)
 			}
 			d := open(t, out, Options{})
 			if d.info.r != nil {

@@ -12,15 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/fixtures"
 )
 
 func dwz(t *testing.T, args ...string) {
 	t.Helper()
-	tool, err := exec.LookPath("dwz")
-	if err != nil {
-		t.Skip("dwz is not installed")
-	}
-	if out, err := exec.Command(tool, args...).CombinedOutput(); err != nil {
+	fixtures.Need(t, "dwz")
+	if out, err := exec.Command("dwz", args...).CombinedOutput(); err != nil {
 		t.Fatalf("dwz: %v\n%s", err, out)
 	}
 }

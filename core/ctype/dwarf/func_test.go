@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/xmdb/xmdb/fixtures"
 )
 
 // textPCs lists addresses in the functions of a program: the rows of its line
@@ -110,15 +112,12 @@ func linkage(b *body) string {
 
 // addr2line asks binutils for the frames at addresses.
 func addr2line(t *testing.T, path string, pcs []uint64) [][]frame {
-	tool, err := exec.LookPath("addr2line")
-	if err != nil {
-		t.Skip("addr2line is not installed")
-	}
+	fixtures.Need(t, "addr2line")
 	var in strings.Builder
 	for _, pc := range pcs {
 		fmt.Fprintf(&in, "%#x\n", pc)
 	}
-	cmd := exec.Command(tool, "-a", "-f", "-i", "-e", path)
+	cmd := exec.Command("addr2line", "-a", "-f", "-i", "-e", path)
 	cmd.Stdin = strings.NewReader(in.String())
 	out, err := cmd.Output()
 	if err != nil {
@@ -213,10 +212,7 @@ for text in open(%q):
 
 // gdbFrames asks gdb for the functions and the line at addresses.
 func gdbFrames(t *testing.T, path string, pcs []uint64) map[uint64]string {
-	tool, err := exec.LookPath("gdb")
-	if err != nil {
-		t.Skip("gdb is not installed")
-	}
+	fixtures.Need(t, "gdb")
 	dir := t.TempDir()
 	list, script := filepath.Join(dir, "pcs"), filepath.Join(dir, "frames.py")
 	var in strings.Builder
@@ -229,7 +225,7 @@ func gdbFrames(t *testing.T, path string, pcs []uint64) map[uint64]string {
 	if err := os.WriteFile(script, fmt.Appendf(nil, gdbScript, list), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(tool, "-nx", "-batch", "-x", script, path).Output()
+	out, err := exec.Command("gdb", "-nx", "-batch", "-x", script, path).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

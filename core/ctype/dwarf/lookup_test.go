@@ -64,9 +64,11 @@ func TestLookup(t *testing.T) {
 		{variant{"c++ with type units", "types.cc", "g++", []string{"-gdwarf-5", "-fdebug-types-section", "-gz"}}, cxx},
 		{variant{"c++ object with type units", "types.cc", "g++", []string{"-c", "-gdwarf-5", "-fdebug-types-section"}}, cxx},
 		{variant{"c++ object with .debug_types", "types.cc", "g++", []string{"-c", "-gdwarf-4", "-fdebug-types-section", "-gz"}}, cxx},
-		{variant{"clang++", "types.cc", "clang++", []string{"-gdwarf-5", "-O1"}}, map[string]want{
-			"ns::vec<int>":          cxx["ns::vec<int>"],
-			"ns::Derived::Nested *": cxx["ns::Derived::Nested *"],
+		{variant{name: "llvm", src: "llvm-5.elf"}, map[string]want{
+			"struct node":  {ctype.Struct, 32, "struct node"},
+			"union mixed":  {ctype.Union, 40, "union mixed"},
+			"enum kind":    {ctype.Enum, 4, "enum kind"},
+			"unsigned int": {ctype.Integer, 4, "unsigned int"},
 		}},
 		{variant{"rust", "types.rs", "rustc", []string{"-g", "--crate-name=types"}}, map[string]want{
 			"types::Point<i32>": {ctype.Struct, 8, "struct types::Point<i32>"},
