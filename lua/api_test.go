@@ -399,3 +399,19 @@ end}`)
 		t.Errorf("the user's shell: %q", out)
 	}
 }
+
+// TestTypedPipe: a command gets the type of what it is given an address of.
+func TestTypedPipe(t *testing.T) {
+	w := sampleWorld(t)
+	w.run("::load sample")
+	w.mustLoad("typed.lua", `mdb.command{name = "who", addr = "required", run = function(ctx)
+	print(ctx.type, ctx:load().name, ctx:load("user_t").uid)
+end}`)
+	out, msg := w.run("::walk users | ::who ! head -1")
+	if out != "user_t  linus   1005\n" || msg != "" {
+		t.Errorf("%q %q", out, msg)
+	}
+	if _, msg := w.run("4c4800::who"); msg != "xmdb: typed.lua:2: the type at 4c4800 is not known: name it\n" {
+		t.Errorf("%q", msg)
+	}
+}
