@@ -2,10 +2,12 @@ package vars
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/xmdb/xmdb/core/ctype/dwarf"
 	"github.com/xmdb/xmdb/core/unwind"
+	"github.com/xmdb/xmdb/core/unwind/cursor"
 	"github.com/xmdb/xmdb/core/unwind/dwexpr"
 )
 
@@ -17,7 +19,31 @@ func errEntry(why string) error {
 // entryValue gives what an expression had as its value when the frame's function
 // was entered. It has to be a register or a place that the caller's call site names.
 func (e *evaluator) entryValue(expr []byte) (dwexpr.Value, error) {
-	return e.atCallSite(func(p *dwarf.CallValue) bool { return bytes.Equal(p.Location.Bytes, expr) })
+	reg, isReg := registerOf(expr)
+	return e.atCallSite(func(p *dwarf.CallValue) bool {
+		if n, ok := registerOf(p.Location.Bytes); ok && isReg {
+			return n == reg
+		}
+		return bytes.Equal(p.Location.Bytes, expr)
+	})
+}
+
+// registerOf gives the register that an expression is, if it is no more than that:
+// DW_OP_reg0 to reg31, regx, regval_type (DWARF 5 sections 2.5.1.2 and 2.6.1.1.3).
+func registerOf(expr []byte) (n uint64, ok bool) {
+	const reg0, reg31, regx, regvalType, gnuRegvalType = 0x50, 0x6f, 0x90, 0xa5, 0xf5
+	switch {
+	case len(expr) == 1 && expr[0] >= reg0 && expr[0] <= reg31:
+		return uint64(expr[0] - reg0), true
+	case len(expr) == 0 || expr[0] != regx && expr[0] != regvalType && expr[0] != gnuRegvalType:
+		return 0, false
+	}
+	c := cursor.New(expr[1:], binary.LittleEndian)
+	n = c.ULEB()
+	if expr[0] != regx {
+		c.ULEB() // the type
+	}
+	return n, c.Err() == nil && c.Len() == 0
 }
 
 // entryParam gives the value at entry of a parameter that has no place.
@@ -90,29 +116,35 @@ func (e *evaluator) callSite() (*evaluator, *dwarf.Call, error) {
 // other, the last jump on it is the call; of the frames on the way nothing is left
 // but what their functions were called with.
 func (e *evaluator) throughJump(call *dwarf.Call, callee *evaluator) (*evaluator, *dwarf.Call) {
-	if call.To.Bytes != nil || call.Name == "" || e.bias != callee.bias {
+	if call.To.Bytes != nil || call.Name == "" {
 		return nil, nil
 	}
 	to, ok := e.branchTarget(e.frame.PC, 0xe8)
 	if !ok {
 		return nil, nil
 	}
-	first, err := e.fn.Unit().Data().Function(to - e.bias)
-	if err != nil || first.Entry() != to-e.bias {
+	if e.r.Bound != nil {
+		if bound, ok := e.r.Bound(to); ok {
+			to = bound
+		}
+	}
+	bias := callee.bias
+	first, err := callee.fn.Unit().Data().Function(to - bias)
+	if err != nil || first.Entry() != to-bias {
 		return nil, nil
 	}
 	from, fn := e.frame, first
 	for range maxEntry {
-		jump, next := e.onlyJump(fn, callee.fn)
+		jump, next := callee.onlyJump(fn, callee.fn)
 		if jump == nil {
 			return nil, nil
 		}
-		from = &Frame{Frame: unwind.Frame{PC: jump.Return + e.bias}, Caller: from, gone: true}
+		from = &Frame{Frame: unwind.Frame{PC: jump.Return + bias}, Caller: from, gone: true}
 		if next.Entry() == callee.fn.Entry() {
 			if jump, err = fn.Call(jump.Return); err != nil {
 				return nil, nil
 			}
-			return &evaluator{r: e.r, frame: from, fn: fn, pc: jump.Return - 1, bias: e.bias, depth: e.depth, budget: e.budget}, jump
+			return &evaluator{r: e.r, frame: from, fn: fn, pc: jump.Return - 1, bias: bias, depth: e.depth, budget: e.budget}, jump
 		}
 		fn = next
 	}

@@ -271,7 +271,11 @@ func (p *place) ReadAt(b []byte, a mem.Addr) (int, error) {
 	}
 	got, err := p.loc.ReadBits(p.env, 8*uint64(a), 8*uint64(len(b)))
 	if err != nil {
-		return 0, mem.Fault(a, p.reason(err))
+		why := p.reason(err)
+		if gone, ok := value.IsAbsent(why); ok {
+			return 0, gone // an address within the place would mean nothing
+		}
+		return 0, mem.Fault(a, why)
 	}
 	return copy(b, got), nil
 }
