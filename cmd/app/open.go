@@ -37,18 +37,11 @@ func (a *app) open(ctx context.Context) int {
 
 // attach makes t the session's target and says what the user should know of it.
 func (a *app) attach(t core.Target) {
-	cx := a.s.Context()
-	cx.Target = t
-	var err error
-	if cx.System, err = system.Recognise(context.Background(), t); err != nil {
+	if err := a.s.Attach(context.Background(), t); err != nil {
 		a.s.Warnf("%s", err.Error())
 	}
 	a.undo = append(a.undo, func() { t.Close() })
-	if th, ok := core.As[core.Threads](cx); ok {
-		if list := th.Threads(); len(list) > 0 {
-			cx.Thread = list[0].ID
-		}
-	}
+	cx := a.s.Context()
 	for _, part := range []any{cx.Target, cx.System} {
 		if w, ok := part.(core.Warner); ok {
 			for _, text := range w.Warnings() {
@@ -56,7 +49,6 @@ func (a *app) attach(t core.Target) {
 			}
 		}
 	}
-	a.s.Changed()
 }
 
 // target decides by the options and by what the operands are.

@@ -254,14 +254,14 @@ func (h *Heap) contents(c *core.Ctx, ch Chunk) string {
 	if name, ok := c.SymbolName(w); ok {
 		return name
 	}
-	if t := textPrefix(b[:n]); t >= 4 {
+	if _, i := h.find(w); i >= 0 {
+		return "pointer into the heap"
+	}
+	if textPrefix(b[:n]) >= 4 {
 		return "text"
 	}
 	if w == 0 {
 		return "zeros"
-	}
-	if _, i := h.find(w); i >= 0 {
-		return "pointer into the heap"
 	}
 	return "data"
 }

@@ -148,7 +148,7 @@ func (h *Heap) readRegion(c *core.Ctx, a *Arena, start, end uint64) {
 			break
 		}
 		if size > end-at {
-			h.fault(at, "chunk of %#x bytes reaches past the end of its region at %#x", size, end)
+			h.fault(at, "chunk has size %#x, which reaches past the end of its region at %#x", rd.raw, end)
 			break
 		}
 		// The flag of this chunk tells of the one before it.
