@@ -57,12 +57,9 @@ func TestRecognise(t *testing.T) {
 // TestTypes has each kind of type data once.
 func TestTypes(t *testing.T) {
 	withBTF := filepath.Join(t.TempDir(), "btf")
-	objcopy, err := exec.LookPath("objcopy")
-	if err != nil {
-		t.Skip("objcopy is missing")
-	}
+	fixtures.Need(t, "objcopy")
 	stripped := fixtures.BuildProgram(t, "c/stripped").Exe
-	if out, err := exec.Command(objcopy, "--add-section", ".BTF=../ctype/btf/testdata/plain.btf", stripped, withBTF).CombinedOutput(); err != nil {
+	if out, err := exec.Command("objcopy", "--add-section", ".BTF=../ctype/btf/testdata/plain.btf", stripped, withBTF).CombinedOutput(); err != nil {
 		t.Fatalf("objcopy: %v: %s", err, out)
 	}
 	byID := fixtures.BuildProgram(t, "c/buildid")

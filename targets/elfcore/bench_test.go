@@ -29,7 +29,7 @@ func BenchmarkWalk(b *testing.B) {
 	s := fixtures.Build(b, "c/big")
 	head, err := strconv.ParseUint(s.Facts["list_head"], 0, 64)
 	if err != nil {
-		b.Skipf("no list_head among the facts %v", s.Facts)
+		b.Fatalf("no list_head among the facts %v", s.Facts)
 	}
 	for b.Loop() {
 		tg, err := open(s.Core, Options{Program: s.Exe})

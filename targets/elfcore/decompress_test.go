@@ -43,11 +43,8 @@ func sampleData(n int) []byte {
 // compress runs a compressor over data and gives its output.
 func compress(t testing.TB, data []byte, tool string, args ...string) []byte {
 	t.Helper()
-	path, err := exec.LookPath(tool)
-	if err != nil {
-		t.Skipf("%s is missing", tool)
-	}
-	cmd := exec.Command(path, args...)
+	fixtures.Need(t, tool)
+	cmd := exec.Command(tool, args...)
 	cmd.Stdin = bytes.NewReader(data)
 	out, err := cmd.Output()
 	if err != nil {

@@ -24,15 +24,12 @@ var subjects = []string{
 // gdb runs commands on a core.
 func gdb(t *testing.T, s fixtures.Subject, cmds ...string) string {
 	t.Helper()
-	path, err := exec.LookPath("gdb")
-	if err != nil {
-		t.Skip("gdb is missing")
-	}
+	fixtures.Need(t, "gdb")
 	args := []string{"-nx", "-batch", "-iex", "set debuginfod enabled off", "-iex", "set auto-load off", "-iex", "set width 0"}
 	for _, c := range cmds {
 		args = append(args, "-ex", c)
 	}
-	out, err := exec.Command(path, append(args, s.Exe, s.Core)...).Output()
+	out, err := exec.Command("gdb", append(args, s.Exe, s.Core)...).Output()
 	if err != nil {
 		t.Fatalf("gdb: %v", err)
 	}

@@ -25,11 +25,8 @@ func open(t testing.TB, path string) *File {
 
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is missing", name)
-	}
-	out, err := exec.Command(path, args...).Output()
+	fixtures.Need(t, name)
+	out, err := exec.Command(name, args...).Output()
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
