@@ -108,6 +108,28 @@ func TestBase(t *testing.T) {
 	}
 }
 
+// TestUnmarkedEnum clears the mark of the one signed enum in the blob, as blobs
+// before Linux 6.0 have it.
+func TestUnmarkedEnum(t *testing.T) {
+	b := read(t, "testdata/plain.btf")
+	i := bytes.Index(b, []byte{2, 0, 0, 0x86, 4, 0, 0, 0}) // enum of 2 values, signed, 4 bytes
+	if i < 0 {
+		t.Fatal("the blob has no signed enum")
+	}
+	b[i+3] = 0x06
+	f, err := Open(bytes.NewReader(b), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, err := f.Lookup("enum kind")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kind.Enums()[0].Value != -1 || kind.Body().Unsigned {
+		t.Errorf("K_A is %d, unsigned %v", kind.Enums()[0].Value, kind.Body().Unsigned)
+	}
+}
+
 func TestSplit(t *testing.T) {
 	base := openFile(t, "testdata/plain.btf", Options{})
 	f := openFile(t, "testdata/mod.btf", Options{Base: base})

@@ -156,7 +156,7 @@ func (f *File) make(b btf.Type, id uint64) *ctype.Type {
 	case *btf.Union:
 		return lazy(ctype.Union, b.Name, func(x *ctype.Body) { f.members(x, b.Size, b.Members) })
 	case *btf.Enum:
-		return lazy(ctype.Enum, b.Name, func(x *ctype.Body) { enumerators(x, b) })
+		return lazy(ctype.Enum, b.Name, func(x *ctype.Body) { f.enumerators(x, b) })
 	case *btf.Fwd:
 		return ctype.New(f, id, ctype.Forward, b.Name, &ctype.Body{Forward: forwardKind(b)})
 	case *btf.Typedef:
@@ -233,12 +233,17 @@ func (f *File) members(x *ctype.Body, size uint32, ms []btf.Member) {
 	}
 }
 
-func enumerators(x *ctype.Body, b *btf.Enum) {
+// enumerators converts the values of an enum. Until Linux 6.0 all were signed
+// and not marked so; a blob in which no enum is marked is taken for an old one.
+func (f *File) enumerators(x *ctype.Body, b *btf.Enum) {
 	x.Size, x.Unsigned = uint64(b.Size), !b.Signed
 	for _, v := range b.Values {
 		n := int64(v.Value)
-		if b.Signed && b.Size <= 4 {
+		if b.Size <= 4 && (b.Signed || !f.signs) {
 			n = int64(int32(v.Value))
+		}
+		if n < 0 && b.Size <= 4 {
+			x.Unsigned = false
 		}
 		x.Enums = append(x.Enums, ctype.Enumerator{Name: v.Name, Value: n})
 	}

@@ -34,6 +34,7 @@ type File struct {
 	spec      *btf.Spec
 	distilled *btf.Spec   // what the blob is split against if not Base
 	mu        *sync.Mutex // the base's too: the library decodes both as one
+	signs     bool        // enums are marked as signed or not
 	made      map[btf.Type]*ctype.Type
 }
 
@@ -54,14 +55,17 @@ func Open(r io.ReaderAt, opts Options) (*File, error) {
 		return nil, err
 	}
 	if distilled != nil {
-		if f.distilled, err = load(distilled, nil); err != nil {
+		if f.distilled, f.signs, err = load(distilled, nil); err != nil {
 			return nil, fmt.Errorf("load distilled base: %w", err)
 		}
 		base = f.distilled
 	}
-	if f.spec, err = load(main, base); err != nil {
+	spec, signs, err := load(main, base)
+	if err != nil {
 		return nil, fmt.Errorf("load BTF: %w", err)
 	}
+	f.spec = spec
+	f.signs = f.signs || signs || opts.Base != nil && opts.Base.signs
 	return f, nil
 }
 

@@ -86,11 +86,12 @@ func section(f *elf.File, name string) ([]byte, error) {
 }
 
 // check bounds the number of types of a blob, before the library sees it. What
-// it cannot make sense of it leaves to the library to refuse.
-func check(b []byte) error {
+// it cannot make sense of it leaves to the library to refuse. signs tells whether
+// enums are marked as signed or not: see enumerators.
+func check(b []byte) (signs bool, err error) {
 	const headerSize = 24
 	if len(b) < headerSize {
-		return errors.New("BTF header is cut short")
+		return false, errors.New("BTF header is cut short")
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if b[0] == 0xeb && b[1] == 0x9f {
@@ -99,21 +100,23 @@ func check(b []byte) error {
 	start := uint64(order.Uint32(b[4:])) + uint64(order.Uint32(b[8:]))
 	size := uint64(order.Uint32(b[12:]))
 	if start > uint64(len(b)) || size > uint64(len(b))-start {
-		return errors.New("BTF types lie outside the data")
+		return false, errors.New("BTF types lie outside the data")
 	}
 	types := b[start : start+size]
 	for n := 0; len(types) >= 12; n++ {
 		if n >= maxTypes {
-			return fmt.Errorf("more than %d types", maxTypes)
+			return false, fmt.Errorf("more than %d types", maxTypes)
 		}
 		info := order.Uint32(types[4:])
-		extra := uint64(extraSize(info>>24&0x1f)) + uint64(info&0xffff)*uint64(memberSize(info>>24&0x1f))
+		kind := info >> 24 & 0x1f
+		signs = signs || kind == kindEnum64 || kind == kindEnum && info>>31 != 0
+		extra := uint64(extraSize(kind)) + uint64(info&0xffff)*uint64(memberSize(kind))
 		if extra > uint64(len(types)-12) {
-			return nil
+			break
 		}
 		types = types[12+extra:]
 	}
-	return nil
+	return signs, nil
 }
 
 // Kinds of BTF with data behind the common header (btf.rst).
@@ -153,9 +156,9 @@ func memberSize(kind uint32) int {
 }
 
 // load decodes a blob on a base, which may be nil.
-func load(b []byte, base *btf.Spec) (spec *btf.Spec, err error) {
-	if err := check(b); err != nil {
-		return nil, err
+func load(b []byte, base *btf.Spec) (spec *btf.Spec, signs bool, err error) {
+	if signs, err = check(b); err != nil {
+		return nil, false, err
 	}
 	err = guard(func() (err error) {
 		if base == nil {
@@ -166,7 +169,7 @@ func load(b []byte, base *btf.Spec) (spec *btf.Spec, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return spec, nil
+	return spec, signs, nil
 }
