@@ -167,14 +167,6 @@ func reasonOr(err, otherwise error) error {
 	return Reason(err)
 }
 
-// Segment gives the segment that holds a.
-func (s *Segments) Segment(a Addr) (Segment, bool) {
-	if i := s.find(a); i >= 0 {
-		return s.segs[i], true
-	}
-	return Segment{}, false
-}
-
 // All gives the segments in ascending order. Callers must not change them.
 func (s *Segments) All() []Segment { return s.segs }
 

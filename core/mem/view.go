@@ -11,24 +11,6 @@ type Viewer interface {
 	View(a Addr, n int) []byte
 }
 
-// View gives n bytes at a: those of a Viewer, else read into buf or, if buf is
-// too small, a new slice.
-func View(s Space, a Addr, n int, buf []byte) ([]byte, error) {
-	if v, ok := s.(Viewer); ok {
-		if b := v.View(a, n); b != nil {
-			return b, nil
-		}
-	}
-	if cap(buf) < n {
-		buf = make([]byte, n)
-	}
-	buf = buf[:n]
-	if err := ReadFull(s, buf, a); err != nil {
-		return nil, err
-	}
-	return buf, nil
-}
-
 // viewUint reads an integer by View; ok is false if that is not possible.
 func viewUint(s Space, a Addr, size int, order binary.ByteOrder) (v uint64, ok bool) {
 	w, isViewer := s.(Viewer)

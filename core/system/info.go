@@ -4,7 +4,6 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/xmdb/xmdb/core/ctype"
@@ -216,6 +215,3 @@ func (in *Info) scope() ctype.Scope {
 	})
 	return in.types
 }
-
-// String names the object for messages.
-func (in *Info) String() string { return fmt.Sprintf("%s at %#x", in.Object.Name, in.Object.Base) }

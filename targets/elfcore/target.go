@@ -264,18 +264,6 @@ func (t *Target) Aux(typ uint64) (uint64, bool) {
 // Auxv is the auxiliary vector.
 func (t *Target) Auxv() []Aux { return t.notes.auxv }
 
-// Notes are all notes of the core in order.
-func (t *Target) Notes() []Note { return t.notes.all }
-
-// Psinfo is NT_PRPSINFO, nil if the core has none.
-func (t *Target) Psinfo() *Psinfo { return t.notes.psinfo }
-
-// LWPs are the threads with everything their notes say.
-func (t *Target) LWPs() []*Thread { return t.notes.threads }
-
-// MappedFiles is NT_FILE.
-func (t *Target) MappedFiles() []MappedFile { return t.notes.files }
-
 // Threads implements core.Threads.
 func (t *Target) Threads() []core.Thread {
 	var out []core.Thread
