@@ -50,8 +50,11 @@ type Stage struct {
 	RawArgs []Arg // with the options
 	opts    [128]optVal
 	headed  bool
-	finish  []func() error
-	name    string
+
+	rowType  *ctype.Type // see Ctx.rowType
+	rowTyped bool
+	finish   []func() error
+	name     string
 }
 
 type optVal struct {
@@ -185,7 +188,7 @@ func (c *Ctx) Row(vals ...any) {
 	t := c.Dcmd.Table
 	if c.PipeOut {
 		if v, ok := asUint(vals[t.Pipe]); ok {
-			c.Emit(v, nil)
+			c.Emit(v, c.rowType())
 		}
 		return
 	}
@@ -199,6 +202,16 @@ func (c *Ctx) Row(vals ...any) {
 	}
 	c.Head()
 	c.Printf(t.Line, vals...)
+}
+
+// rowType is the type of what a row's address in a pipe is the address of, looked
+// up once a stage; nil if the table names none or the target has none of the name.
+func (c *Ctx) rowType() *ctype.Type {
+	if c.Stage.rowType == nil && !c.Stage.rowTyped && c.Dcmd.Table.Type != "" {
+		c.Stage.rowType, _ = c.LookupType(c.Dcmd.Table.Type)
+		c.Stage.rowTyped = true
+	}
+	return c.Stage.rowType
 }
 
 // Head prints the heading of the dcmd's Table if it is due and not yet printed.
