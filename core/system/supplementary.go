@@ -33,7 +33,8 @@ func (fs *Files) supplementary(f *elffile.File) func(path, buildID string) (io.R
 }
 
 // openSupplementary opens path, which the debug file beside names; nil if it is
-// not there or another file.
+// not there or another file. One of DWARF 5 has no build-id, and its reader checks
+// what it has instead.
 func openSupplementary(finder *elffile.Finder, beside, path, buildID string) *elffile.File {
 	var tries []string
 	switch {
@@ -53,7 +54,7 @@ func openSupplementary(finder *elffile.Finder, beside, path, buildID string) *el
 		if err != nil {
 			continue
 		}
-		if g.BuildID() == buildID {
+		if id := g.BuildID(); id == buildID || id == "" {
 			return g
 		}
 		g.Close()

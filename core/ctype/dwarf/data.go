@@ -28,8 +28,8 @@ type Options struct {
 	Progress func(doneBytes, totalBytes uint64)
 	// Supplementary, if set, opens the file into which dwz moved what several
 	// programs have in common: by its path, which may be relative to the debug
-	// file's directory, and its build-id in hex. Without it what lies there
-	// fails with ErrSupplementary.
+	// file's directory, and its build-id (in DWARF 5 another checksum) in hex,
+	// which is checked later. Without it what lies there fails with ErrSupplementary.
 	Supplementary func(path, buildID string) (io.ReaderAt, error)
 }
 

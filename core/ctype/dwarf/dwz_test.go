@@ -65,11 +65,16 @@ func TestPartialUnits(t *testing.T) {
 // with it, they say what they said before; without it, what lies there is
 // refused by name.
 func TestSupplementary(t *testing.T) {
-	before := compile(t, "types.cc", "g++", "-gdwarf-4", "-Wl,--build-id")
+	t.Run("4", func(t *testing.T) { checkSupplementary(t, "-gdwarf-4") })
+	t.Run("5", func(t *testing.T) { checkSupplementary(t, "-gdwarf-5", "-5") })
+}
+
+func checkSupplementary(t *testing.T, version string, options ...string) {
+	before := compile(t, "types.cc", "g++", version, "-Wl,--build-id")
 	a := copyFile(t, before)
-	b := copyFile(t, compile(t, "types.cc", "g++", "-gdwarf-4", "-O1", "-Wl,--build-id"))
+	b := copyFile(t, compile(t, "types.cc", "g++", version, "-O1", "-Wl,--build-id"))
 	common := filepath.Join(t.TempDir(), "common")
-	dwz(t, "-m", common, a, b)
+	dwz(t, append(options, "-m", common, "-M", common, a, b)...)
 
 	d := open(t, a, Options{})
 	if !d.hasSupplementary() {

@@ -36,7 +36,8 @@ type image struct {
 	base     map[int]uint64      // where an ELF section begins in the debug section made of it
 	relocs   map[int][]*elf.Section
 
-	altPath, altID string // the supplementary file's path and build-id in hex
+	altPath, altID string // the supplementary file's path and identity in hex
+	supID          string // the identity of a file that is one, if it has no build-id
 
 	symbolsMu sync.Mutex
 	symbols   map[uint32][]byte // symbol tables for relocations, by section
@@ -90,6 +91,7 @@ func readImage(r io.ReaderAt) (im *image, err error) {
 	for name, ps := range parts {
 		im.sections[name] = im.section(r, f, ps)
 	}
+	im.readSup()
 	if im.sections["info"] == nil && im.sections["line"] == nil {
 		return nil, ErrNoDWARF
 	}

@@ -11,8 +11,9 @@ import (
 
 // This file reads what dwz -m moves out of several programs into one file that
 // they share: strings and partial units. A program's section .gnu_debugaltlink
-// names it; attributes of the forms DW_FORM_GNU_strp_alt and DW_FORM_GNU_ref_alt
-// refer to it. It is read as a Data of its own, to which the types in it belong.
+// names it, or in DWARF 5 .debug_sup; attributes of the forms DW_FORM_GNU_strp_alt
+// and GNU_ref_alt, strp_sup and ref_sup4 refer to it. It is read as a Data of its
+// own, to which the types in it belong.
 
 // ErrSupplementary is returned when a datum lies in another file, to which dwz
 // moved it, and that file cannot be had.
@@ -54,8 +55,8 @@ func (d *Data) openSupplementary() (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	if im.buildID != id {
-		return nil, fmt.Errorf("%s has build-id %s, not %s", path, im.buildID, id)
+	if im.buildID != id && im.supID != id {
+		return nil, fmt.Errorf("%s has build-id %q, not %q", path, im.buildID+im.supID, id)
 	}
 	opts := d.opts
 	opts.BuildID, opts.Supplementary = id, nil
@@ -79,6 +80,29 @@ func readAltLink(r io.ReaderAt, off, size uint64) (path, id string) {
 		return "", ""
 	}
 	return string(b[:i]), hex.EncodeToString(b[i+1:])
+}
+
+// readSup decodes .debug_sup (DWARF 5 section 7.3.6): a version, whether this is a
+// supplementary file, the path of one if not, and a checksum that is its identity.
+func (im *image) readSup() {
+	s := im.sections["sup"]
+	if im.altPath != "" || s.length() > maxAltLink {
+		return
+	}
+	b, err := s.whole()
+	if err != nil {
+		return
+	}
+	c := cursor{b: b, big: im.big}
+	version, is, path := c.u16(), c.u8(), c.cstr()
+	id := hex.EncodeToString(c.take(c.uleb()))
+	switch {
+	case c.err != nil || version != 5:
+	case is != 0:
+		im.supID = id
+	default:
+		im.altPath, im.altID = string(path), id
+	}
 }
 
 // refTo names a DIE as d sees it, whose own name it is in the supplementary file.
