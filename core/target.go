@@ -11,6 +11,7 @@ import (
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
 	"github.com/xmdb/xmdb/core/sym/elffile"
+	"github.com/xmdb/xmdb/core/sym/pclntab"
 	"github.com/xmdb/xmdb/core/unwind"
 )
 
@@ -192,4 +193,11 @@ type Siginfo struct {
 // object's Bias not added. nil for an object without any.
 type DebugInfo interface {
 	DebugData(*sym.Object) *dwarf.Data
+}
+
+// GoTables has the tables by which Go programs know their own functions and lines;
+// addresses in them are the file's, the object's Bias not added. nil for an object
+// without one.
+type GoTables interface {
+	GoTable(*sym.Object) *pclntab.Table
 }

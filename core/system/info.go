@@ -11,6 +11,7 @@ import (
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/sym"
 	"github.com/xmdb/xmdb/core/sym/elffile"
+	"github.com/xmdb/xmdb/core/sym/pclntab"
 	"github.com/xmdb/xmdb/core/unwind/cfi"
 )
 
@@ -33,6 +34,8 @@ type Info struct {
 	debugOnce sync.Once
 	debug     *dwarf.Data
 	debugErr  error
+	goOnce    sync.Once
+	goTable   *pclntab.Table
 	typesOnce sync.Once
 	types     ctype.Scope
 }
@@ -74,6 +77,9 @@ func (in *Info) loadTable(o *sym.Object, k sym.Kind) (*sym.Table, error) {
 			rule = sym.RuleLinux
 		}
 		t, err := s.Symbols(k, rule, o.Bias)
+		if t == nil && k == sym.Symtab {
+			t = in.goSymbols(rule, o.Bias)
+		}
 		if err != nil {
 			in.Refused = append(in.Refused, elffile.Missing{What: "symbols", Path: s.File.Path, Err: err})
 		}

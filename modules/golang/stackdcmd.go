@@ -129,5 +129,12 @@ func lineAt(s *core.Session, addr uint64) (string, int) {
 			}
 		}
 	}
+	if t, ok := core.As[core.GoTables](s.Context()); ok {
+		if table := t.GoTable(o); table != nil {
+			if file, line, ok := table.Line(addr - o.Bias); ok {
+				return file, line
+			}
+		}
+	}
 	return "", 0
 }
