@@ -196,7 +196,7 @@ func TestMemoEndsWithGeneration(t *testing.T) {
 		}
 		return v
 	}
-	if get() != 1 || get() != 1 {
+	if first, again := get(), get(); first != 1 || again != 1 {
 		t.Error("the memo was not kept")
 	}
 	changed := 0

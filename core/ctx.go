@@ -54,7 +54,6 @@ type Stage struct {
 	rowType  *ctype.Type // see Ctx.rowType
 	rowTyped bool
 	finish   []func() error
-	name     string
 }
 
 type optVal struct {

@@ -27,7 +27,6 @@ type Options struct {
 	MacroPath       []string
 	ModulePath      []string
 	Root            string
-	Demangle        uint32 // flags of $g
 	DemangleOn      bool
 	DisMode         string // "" is the target's default
 	Term            string

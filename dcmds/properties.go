@@ -118,14 +118,14 @@ var setOpts = []core.Opt{
 // setRequest is what the arguments of ::set ask for. Options and + words may mix,
 // so several rounds of option parsing collect it.
 type setRequest struct {
-	on, off           bool // -w, +w
-	plus              []string
-	minus, path, lib  string
-	prompt, debug     string
-	hasO, hasI, hasL  bool
-	hasP, hasD, hasS  bool
-	dist              uint64
-	ioOn, ioOff, isOn bool
+	on, off          bool // -w, +w
+	plus             []string
+	minus, path, lib string
+	prompt, debug    string
+	hasO, hasI, hasL bool
+	hasP, hasD, hasS bool
+	dist             uint64
+	ioOn, ioOff      bool
 }
 
 func runSet(c *core.Ctx) error {

@@ -40,12 +40,11 @@ type Parser struct {
 	name string
 	opts Options
 
-	tok    token
-	have   bool // tok is read but not consumed
-	done   bool
-	depth  int
-	stmt   *Statement
-	srcErr error
+	tok   token
+	have  bool // tok is read but not consumed
+	done  bool
+	depth int
+	stmt  *Statement
 }
 
 // NewParser returns a parser of src. The name appears in messages: (stdin),

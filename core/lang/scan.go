@@ -168,7 +168,7 @@ func nextQuote(s string, i int, quotes string) int {
 // unquoteWord takes the quotes out of an argument word. A quote without its
 // partner is returned as bad.
 func unquoteWord(s string) (word string, bad byte) {
-	if strings.IndexAny(s, `'"`) < 0 {
+	if !strings.ContainsAny(s, `'"`) {
 		return s, 0
 	}
 	var b strings.Builder
