@@ -39,6 +39,7 @@ type damaged struct {
 // processors. look opens the mutation, or gives nil where it is refused.
 func sweep(t *testing.T, path string, every int, commands []string, look func(m *fixtures.Mutation, worker int) core.Target) {
 	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // no indexes of damaged files
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +142,8 @@ func (w *sweeper) one(m *fixtures.Mutation, worker int) {
 		a.s.Out.SetOutput(&cappedWriter{})
 		a.s.Stderr = io.Discard
 		a.attach(target)
+		a.scripts()
+		a.activate()
 		for _, cmd := range w.commands {
 			d.cmd = cmd
 			w.set(worker, d)
@@ -181,7 +184,13 @@ HEAD::whatis
 ::nm | ::count
 main::dis
 main::dump
-::stack`
+::stacks
+::frame 1
+::locals
+::waits
+::walk malloc | ::count
+::malloc_check
+::tls my_number`
 
 func lines(text string, s fixtures.Subject) []string {
 	return strings.Split(strings.ReplaceAll(text, "HEAD", s.Facts["list_head"]), "\n")
@@ -245,7 +254,7 @@ func TestMutatedProgramOfCore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands := lines("$C\n::walk thread | ::findstack\nHEAD::print -at struct node\nHEAD::list node_t next | ::count\n::nm | ::count", s)
+	commands := lines("$C\n::walk thread | ::findstack\n::frame 1\n::locals\nHEAD::print -at struct node\nHEAD::list node_t next | ::count\n::nm | ::count", s)
 	sweep(t, s.Exe, 8, commands, func(m *fixtures.Mutation, worker int) core.Target {
 		// Programs are opened by path: this one is small.
 		path := filepath.Join(dir, fmt.Sprint(worker))

@@ -28,6 +28,7 @@ const maxSample = 1 << 20
 // and by what compiler the program was made.
 func tourOf(t *testing.T, read func(name string) ([]byte, error)) (text, compiler string) {
 	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := t.TempDir()
 	size := 0
 	for name, to := range map[string]string{"sample.exe.zst": "sample", "sample.core.zst": "core"} {
