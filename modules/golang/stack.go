@@ -91,20 +91,43 @@ func (r *goRuntime) frames(c *core.Ctx, g *goroutine) iter.Seq2[unwind.Frame, er
 
 // ownFrames walks a stack to runtime.goexit or where it ends.
 func (r *goRuntime) ownFrames(c *core.Ctx, u core.Unwinder, g *goroutine, regs *arch.Regs, yield func(unwind.Frame, error) bool) {
-	n := 0
-	for f, err := range u.Frames(c, regs) {
-		if err == nil {
-			if n++; n > maxGoFrames {
-				err = fmt.Errorf("stack of goroutine %d at %#x has more than %d frames", g.ID, g.Addr, maxGoFrames)
+	for n, sp := 0, regs.SP(); regs != nil; {
+		var again *arch.Regs
+		injected := false
+		for f, err := range u.Frames(c, regs) {
+			if err == nil {
+				if n++; n > maxGoFrames {
+					err = fmt.Errorf("stack of goroutine %d at %#x has more than %d frames", g.ID, g.Addr, maxGoFrames)
+				}
+				if injected {
+					again = f.Regs.ToArch(r.s.Arch())
+					break
+				}
+				if f.PC == 0 && !f.Exact {
+					return
+				}
 			}
+			name := r.function(f.CodeAddr())
+			if !yield(f, err) || err != nil || goexit(name) && !f.Exact {
+				return
+			}
+			injected = injects[name]
 		}
-		if err == nil && f.PC == 0 && !f.Exact {
+		if again != nil && again.SP() <= sp {
+			yield(unwind.Frame{}, fmt.Errorf("stack of goroutine %d at %#x does not lead outwards at %#x", g.ID, g.Addr, again.SP()))
 			return
 		}
-		if !yield(f, err) || err != nil || goexit(r.function(f.CodeAddr())) && !f.Exact {
-			return
+		if regs = again; regs != nil {
+			sp = regs.SP()
 		}
 	}
+}
+
+// injects are the functions that the runtime makes an interrupted function call:
+// the PC of the frame before is that of an instruction about to run, not a return
+// address, so that the walk begins anew there.
+var injects = map[string]bool{
+	"runtime.asyncPreempt": true, "runtime.asyncPreempt.abi0": true, "runtime.sigpanic": true, "runtime.sigpanic0": true,
 }
 
 // goexit tells the frame every goroutine begins with. The return address is its
