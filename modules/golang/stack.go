@@ -91,7 +91,12 @@ func (r *goRuntime) frames(c *core.Ctx, g *goroutine) iter.Seq2[unwind.Frame, er
 
 // ownFrames walks a stack to runtime.goexit or where it ends.
 func (r *goRuntime) ownFrames(c *core.Ctx, u core.Unwinder, g *goroutine, regs *arch.Regs, yield func(unwind.Frame, error) bool) {
+	restarts := 0
 	for n, sp := 0, regs.SP(); regs != nil; {
+		if restarts++; restarts > maxRestarts {
+			yield(unwind.Frame{}, fmt.Errorf("stack of goroutine %d at %#x was interrupted more than %d times", g.ID, g.Addr, maxRestarts))
+			return
+		}
 		var again *arch.Regs
 		injected := false
 		for f, err := range u.Frames(c, regs) {
@@ -113,7 +118,7 @@ func (r *goRuntime) ownFrames(c *core.Ctx, u core.Unwinder, g *goroutine, regs *
 			}
 			injected = injects[name]
 		}
-		if again != nil && again.SP() <= sp {
+		if again != nil && g.owns(sp) && again.SP() <= sp {
 			yield(unwind.Frame{}, fmt.Errorf("stack of goroutine %d at %#x does not lead outwards at %#x", g.ID, g.Addr, again.SP()))
 			return
 		}
@@ -122,6 +127,9 @@ func (r *goRuntime) ownFrames(c *core.Ctx, u core.Unwinder, g *goroutine, regs *
 		}
 	}
 }
+
+// maxRestarts bounds how often a stack was interrupted.
+const maxRestarts = 1 << 16
 
 // injects are the functions that the runtime makes an interrupted function call:
 // the PC of the frame before is that of an instruction about to run, not a return
