@@ -26,6 +26,7 @@ func printDcmds() []*core.Dcmd {
 			{Letter: 'L', Help: "unlimit the length of standard arrays"},
 			{Letter: 'l', Kind: core.Uint, Arg: "lim", Help: "limit the length of standard arrays"},
 			{Letter: 'n', Help: "don't print pointers as symbol offsets"},
+			{Letter: 'P', Help: "show containers of C++ and Rust as what they hold"},
 			{Letter: 'p', Help: "interpret address as a physical memory address"},
 			{Letter: 's', Kind: core.Uint, Arg: "depth", Help: "limit the recursion depth"},
 			{Letter: 'T', Help: "show type and <<base type>> of object"},
@@ -49,6 +50,7 @@ the type consists of.
 -L         all elements of arrays
 -l lim     so many elements of arrays
 -n         pointers as numbers, without symbols
+-P         strings, vectors, maps and smart pointers of C++ and Rust as what they hold
 -p         the address is a physical one
 -s depth   structures within structures to this depth only
 -T         types, and what they are typedefs of
@@ -145,7 +147,7 @@ func printPlanOf(c *core.Ctx) (*printPlan, error) {
 func printOptions(c *core.Ctx) value.Options {
 	o := value.Options{
 		Addr: c.Opt('a'), Type: c.Opt('t'), BaseType: c.Opt('T'), Holes: c.Opt('h'),
-		Hex: c.Opt('x'), Dec: c.Opt('d') && !c.Opt('x'), Plain: c.Opt('n'), Layout: !c.HasAddr,
+		Hex: c.Opt('x'), Dec: c.Opt('d') && !c.Opt('x'), Plain: c.Opt('n'), Pretty: c.Opt('P'), Layout: !c.HasAddr,
 		Depth: value.NoLimit, ArrayMem: c.Session.Opts.ArrayMemLimit, ArrayStr: c.Session.Opts.ArrayStrLimit,
 	}
 	if n, set := c.OptUint('s'); set {

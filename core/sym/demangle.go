@@ -124,11 +124,28 @@ func (t *Table) byDemangled(name string) (Symbol, bool) {
 			continue
 		}
 		bare, _, _ := strings.Cut(m, "@")
-		if d := Demangle(bare); d == name || demangleWith(bare, demangle.NoParams) == name {
+		d, plain := Demangle(bare), demangleWith(bare, demangle.NoParams)
+		if d == name || plain == name || withoutTags(d) == name || withoutTags(plain) == name {
 			return t.At(i), true
 		}
 	}
 	return Symbol{}, false
+}
+
+// withoutTags takes ABI tags ("f[abi:cxx11]") out of a demangled name: a source
+// does not spell them.
+func withoutTags(s string) string {
+	for {
+		i := strings.Index(s, "[abi:")
+		if i < 0 {
+			return s
+		}
+		j := strings.IndexByte(s[i:], ']')
+		if j < 0 {
+			return s
+		}
+		s = s[:i] + s[i+j+1:]
+	}
 }
 
 // lastIdent is the identifier that names the function or variable itself, which

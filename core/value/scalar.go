@@ -56,6 +56,11 @@ func (w *walk) open(it item, base *ctype.Type, off uint64) error {
 	if w.countedString(it, off) {
 		return nil
 	}
+	if w.pr.O.Pretty && !w.pr.O.Layout {
+		if done, err := w.pretty(it, off); done || err != nil {
+			return err
+		}
+	}
 	switch {
 	case isEmpty(base):
 		w.text("{}")

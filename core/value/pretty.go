@@ -1,0 +1,584 @@
+package value
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/mem"
+)
+
+// Containers of the standard libraries of C++ (libstdc++, GCC's include/bits) and
+// Rust (liballoc) are structures whose members say nothing to a person. A
+// container is recognised by the name of its type and read by the names of its
+// members; one whose members are not there prints as the structure it is.
+
+// container is what a recognised type holds.
+type container struct {
+	text  string // of one without elements to list: a string, a pointer
+	open  string // "[" or "{"
+	close string
+	n     uint64 // number of elements
+	// each calls f with the elements in order, at most limit of them; key is set
+	// for what maps a key to the value.
+	each func(limit uint64, f func(key, val *Value) error) error
+}
+
+// recogniser reads a kind of container from a value of its type.
+type recogniser struct {
+	prefix string // of the type's name, after namespaces of versions are gone
+	read   func(v Value) (container, error)
+}
+
+var recognisers = []recogniser{
+	{"std::basic_string<char,", stdString},
+	{"std::vector<", stdVector},
+	{"std::map<", stdTree}, {"std::multimap<", stdTree}, {"std::set<", stdTree}, {"std::multiset<", stdTree},
+	{"std::unordered_map<", stdHash}, {"std::unordered_multimap<", stdHash},
+	{"std::unordered_set<", stdHash}, {"std::unordered_multiset<", stdHash},
+	{"std::shared_ptr<", stdShared}, {"std::weak_ptr<", stdShared}, {"std::unique_ptr<", stdUnique},
+	{"alloc::string::String", rustString}, {"alloc::vec::Vec<", rustVec}, {"&[", rustSlice}, {"&mut [", rustSlice},
+}
+
+// inlineNamespaces are in names but not in sources.
+var inlineNamespaces = strings.NewReplacer("std::__cxx11::", "std::", "std::__1::", "std::", "std::__debug::", "std::")
+
+// container recognises a value; ok is false if its type is no known container or
+// its members are not what they should be.
+func (v Value) container() (c container, ok bool) {
+	name := inlineNamespaces.Replace(v.Base().Name())
+	for _, r := range recognisers {
+		if strings.HasPrefix(name, r.prefix) {
+			c, err := r.read(v)
+			return c, err == nil
+		}
+	}
+	return container{}, false
+}
+
+// pretty prints a container: what has elements on lines of their own if those are
+// structures, else on one line.
+func (w *walk) pretty(it item, off uint64) (done bool, err error) {
+	v := Value{Type: it.typ, W: w.w, Space: w.sp, Addr: mem.Addr(w.base + off/8)}
+	if alt, ok := v.active(); ok {
+		w.skip = w.depth
+		return true, w.alternative(v, alt)
+	}
+	c, ok := v.container()
+	if !ok {
+		return false, nil
+	}
+	w.skip = w.depth
+	if c.each == nil {
+		w.text(c.text)
+		return true, nil
+	}
+	w.text(c.open)
+	first := true
+	err = c.each(w.pr.O.ArrayMem, func(key, val *Value) error {
+		if err := w.pr.stopped(); err != nil {
+			return err
+		}
+		if !first {
+			w.text(",")
+		}
+		first = false
+		w.text(" ")
+		if key != nil {
+			if err := w.inside(*key); err != nil {
+				return err
+			}
+			w.text(": ")
+		}
+		return w.inside(*val)
+	})
+	if err != nil {
+		return true, w.unreadable(err, "failed to read the elements at %llx", uint64(v.Addr))
+	}
+	if c.n > w.pr.O.ArrayMem {
+		w.text(", ...")
+	}
+	w.text(" " + c.close)
+	return true, nil
+}
+
+// inside prints an element of a container in the same line.
+func (w *walk) inside(v Value) error {
+	if w.nest+w.depth >= maxDepth/2 {
+		w.text("...")
+		return nil
+	}
+	base := v.Base()
+	if base.Kind().IsStruct() {
+		if alt, ok := v.active(); ok {
+			return w.alternative(v, alt)
+		}
+		if c, ok := v.container(); ok && c.each == nil {
+			w.text(c.text)
+			return nil
+		} else if !ok && len(base.Members()) > 0 && base.Kind() == ctype.Struct {
+			return w.insideStruct(v, base)
+		}
+	}
+	sub := &walk{pr: w.pr, w: w.w, sp: v.space(), realSp: w.realSp, base: uint64(v.Addr), delim: "",
+		nest: w.nest + w.depth + 1, skip: w.skip, depthMax: w.depthMax, holes: w.holes, label: Label{Set: true}}
+	sub.skip = 1 << 30
+	it := item{typ: v.Type, bits: v.Bits}
+	return sub.value(it, base, uint64(v.Off))
+}
+
+// active is the alternative of a tagged union that its tag selects.
+func (v Value) active() (*ctype.Alt, bool) {
+	vs := v.Base().Body().Variants
+	if vs == nil {
+		return nil, false
+	}
+	tag := uint64(0)
+	if vs.Tag != nil {
+		var err error
+		if tag, err = v.sub(vs.Tag).Uint(); err != nil {
+			return nil, false
+		}
+	}
+	return vs.Active(tag)
+}
+
+// alternative prints an alternative as Rust writes it: None, Some(5), Rect { width
+// = 3, height = 4 }.
+func (w *walk) alternative(v Value, alt *ctype.Alt) error {
+	m := &alt.Member
+	inner := v.sub(m)
+	name := m.Name
+	if name == "" {
+		name = inner.Base().Name()
+	}
+	w.text(name)
+	members := inner.Base().Members()
+	if len(members) == 0 {
+		return nil
+	}
+	if !strings.HasPrefix(members[0].Name, "__") {
+		w.text(" ")
+		return w.insideStruct(inner, inner.Base())
+	}
+	w.text("(")
+	for i := range members {
+		if i > 0 {
+			w.text(", ")
+		}
+		w.depth++
+		err := w.inside(inner.sub(&members[i]))
+		w.depth--
+		if err != nil {
+			return err
+		}
+	}
+	w.text(")")
+	return nil
+}
+
+// insideStruct prints a structure in one line: { a = 1, b = 2 }.
+func (w *walk) insideStruct(v Value, base *ctype.Type) error {
+	w.text("{")
+	for i, m := range base.Members() {
+		if i > 0 {
+			w.text(",")
+		}
+		w.text(" ")
+		if m.Name != "" && !m.Base {
+			w.text(m.Name + " = ")
+		}
+		w.depth++
+		err := w.inside(v.sub(&m))
+		w.depth--
+		if err != nil {
+			return err
+		}
+	}
+	w.text(" }")
+	return nil
+}
+
+// uintAt reads an integer or pointer by a member path.
+func (v Value) uintAt(path string) (uint64, error) {
+	m, err := v.Path(path)
+	if err != nil {
+		return 0, err
+	}
+	return m.Uint()
+}
+
+// maxString bounds a string shown whole, in bytes.
+const maxPrettyString = 1 << 12
+
+// quoted reads n bytes of text at an address of the process's memory.
+func (v Value) quoted(addr, n uint64) (string, error) {
+	b := make([]byte, min(n, maxPrettyString))
+	if err := mem.ReadFull(v.W.At(nil, 0).space(), b, mem.Addr(addr)); err != nil {
+		return "", err
+	}
+	s := quoteText(b)
+	if n > maxPrettyString {
+		s += "..."
+	}
+	return s, nil
+}
+
+func quoteText(b []byte) string { return fmt.Sprintf("%q", b) }
+
+func stdString(v Value) (container, error) {
+	p, err := v.uintAt("_M_dataplus._M_p")
+	if err != nil {
+		return container{}, err
+	}
+	n, err := v.uintAt("_M_string_length")
+	if err != nil {
+		return container{}, err
+	}
+	s, err := v.quoted(p, n)
+	return container{text: s}, err
+}
+
+// run is a container of n elements of a type in a row from an address.
+func (v Value) run(elem *ctype.Type, start, n uint64) (container, error) {
+	size := v.W.Size(elem)
+	if size == 0 {
+		return container{}, ErrNotArray
+	}
+	each := func(limit uint64, f func(key, val *Value) error) error {
+		for i := range min(n, limit) {
+			e := Value{Type: elem, W: v.W, Addr: mem.Addr(start + i*size)}
+			if err := f(nil, &e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return container{open: "[", close: "]", n: n, each: each}, nil
+}
+
+func stdVector(v Value) (container, error) {
+	start, err := v.Path("_M_impl._M_start")
+	if err != nil {
+		return container{}, err // std::vector<bool> is packed
+	}
+	elem := start.Base().Elem()
+	if elem.Resolve().Kind().IsStruct() && strings.Contains(v.Base().Name(), "vector<bool") {
+		return container{}, ErrNotArray
+	}
+	from, err := start.Uint()
+	if err != nil {
+		return container{}, err
+	}
+	to, err := v.uintAt("_M_impl._M_finish")
+	if err != nil {
+		return container{}, err
+	}
+	size := v.W.Size(elem)
+	if size == 0 || to < from || (to-from)%size != 0 {
+		return container{}, ErrBounds
+	}
+	return v.run(elem, from, (to-from)/size)
+}
+
+// pairOf splits an element of a map into key and value.
+func pairOf(e Value, f func(key, val *Value) error) error {
+	if strings.HasPrefix(e.Base().Name(), "std::pair<") {
+		k, err := e.Member("first")
+		if err != nil {
+			return err
+		}
+		val, err := e.Member("second")
+		if err != nil {
+			return err
+		}
+		return f(&k, &val)
+	}
+	return f(nil, &e)
+}
+
+// stored is what a node of a map or set holds: in _M_storage, of the type that is
+// the node type's first template argument.
+func (v Value) stored(nodeType *ctype.Type, node uint64) (Value, error) {
+	n := Value{Type: nodeType, W: v.W, Addr: mem.Addr(node)}
+	st, err := n.Member("_M_storage")
+	if err != nil {
+		return Value{}, err
+	}
+	arg := firstArg(nodeType.Resolve().Name())
+	if v.W.Types == nil || arg == "" {
+		return Value{}, ctype.ErrNoType
+	}
+	t, err := v.W.Types.Lookup(arg)
+	if err != nil {
+		return Value{}, err
+	}
+	st.Type = t
+	return st, nil
+}
+
+// firstArg is the first argument of a template name.
+func firstArg(name string) string {
+	i := strings.IndexByte(name, '<')
+	if i < 0 {
+		return ""
+	}
+	depth := 0
+	for j := i + 1; j < len(name); j++ {
+		switch name[j] {
+		case '<', '(':
+			depth++
+		case ')':
+			depth--
+		case '>':
+			if depth == 0 {
+				return strings.TrimSpace(name[i+1 : j])
+			}
+			depth--
+		case ',':
+			if depth == 0 {
+				return strings.TrimSpace(name[i+1 : j])
+			}
+		}
+	}
+	return ""
+}
+
+// args are the template arguments of a name.
+func args(name string) []string {
+	var l []string
+	rest := name
+	for {
+		a := firstArg(rest)
+		if a == "" {
+			return l
+		}
+		l = append(l, a)
+		i := strings.Index(rest, a)
+		tail := strings.TrimSpace(rest[i+len(a):])
+		if !strings.HasPrefix(tail, ",") {
+			return l
+		}
+		rest = "<" + tail[1:]
+	}
+}
+
+// stdTree reads the red-black trees of map and set (bits/stl_tree.h).
+func stdTree(v Value) (container, error) {
+	tree, err := v.Member("_M_t")
+	if err != nil {
+		return container{}, err
+	}
+	a := args(inlineNamespaces.Replace(tree.Base().Name()))
+	raw := args(tree.Base().Name())
+	if len(a) < 2 || v.W.Types == nil {
+		return container{}, ctype.ErrNoType
+	}
+	nodeType, err := v.W.Types.Lookup("std::_Rb_tree_node<" + raw[1] + closing(raw[1]))
+	if err != nil {
+		return container{}, err
+	}
+	n, err := tree.uintAt("_M_impl._M_node_count")
+	if err != nil {
+		return container{}, err
+	}
+	header, err := tree.Path("_M_impl._M_header")
+	if err != nil {
+		return container{}, err
+	}
+	each := func(limit uint64, f func(key, val *Value) error) error {
+		at, err := header.uintAt("_M_left")
+		for i := uint64(0); err == nil && at != uint64(header.Addr) && i < min(n, limit); i++ {
+			var e Value
+			if e, err = v.stored(nodeType, at); err != nil {
+				return err
+			}
+			if err = pairOf(e, f); err != nil {
+				return err
+			}
+			at, err = nextNode(header, at)
+		}
+		return err
+	}
+	return container{open: "{", close: "}", n: n, each: each}, nil
+}
+
+// closing ends a template argument list as compilers write it: "> >" after another.
+func closing(arg string) string {
+	if strings.HasSuffix(arg, ">") {
+		return " >"
+	}
+	return ">"
+}
+
+// maxTreeDepth bounds the height of a tree; a red-black tree of 2^48 nodes has at
+// most 96.
+const maxTreeDepth = 128
+
+// nextNode is the node after another in order, or the header.
+func nextNode(header Value, at uint64) (uint64, error) {
+	node := func(a uint64) Value { return Value{Type: header.Type, W: header.W, Addr: mem.Addr(a)} }
+	right, err := node(at).uintAt("_M_right")
+	if err != nil {
+		return 0, err
+	}
+	if right != 0 {
+		at = right
+		for range maxTreeDepth {
+			left, err := node(at).uintAt("_M_left")
+			if err != nil || left == 0 {
+				return at, err
+			}
+			at = left
+		}
+		return 0, fmt.Errorf("tree at %#x is deeper than any", uint64(header.Addr))
+	}
+	for range maxTreeDepth {
+		parent, err := node(at).uintAt("_M_parent")
+		if err != nil || parent == uint64(header.Addr) {
+			return parent, err
+		}
+		r, err := node(parent).uintAt("_M_right")
+		if err != nil || r != at {
+			return parent, err
+		}
+		at = parent
+	}
+	return 0, fmt.Errorf("tree at %#x is deeper than any", uint64(header.Addr))
+}
+
+// stdHash reads the hash tables of unordered_map and unordered_set
+// (bits/hashtable.h): one singly linked list through all elements.
+func stdHash(v Value) (container, error) {
+	table, err := v.Member("_M_h")
+	if err != nil {
+		return container{}, err
+	}
+	n, err := table.uintAt("_M_element_count")
+	if err != nil {
+		return container{}, err
+	}
+	raw := args(table.Base().Name())
+	if len(raw) < 2 || v.W.Types == nil {
+		return container{}, ctype.ErrNoType
+	}
+	var nodeType *ctype.Type
+	for _, cached := range []string{"false", "true"} {
+		t, err := v.W.Types.Lookup("std::__detail::_Hash_node<" + raw[1] + ", " + cached + ">")
+		if err == nil {
+			nodeType = t
+			break
+		}
+	}
+	if nodeType == nil {
+		return container{}, ctype.ErrNoType
+	}
+	before, err := table.Path("_M_before_begin")
+	if err != nil {
+		return container{}, err
+	}
+	each := func(limit uint64, f func(key, val *Value) error) error {
+		at, err := before.uintAt("_M_nxt")
+		for i := uint64(0); err == nil && at != 0 && i < min(n, limit); i++ {
+			var e Value
+			if e, err = v.stored(nodeType, at); err != nil {
+				return err
+			}
+			if err = pairOf(e, f); err != nil {
+				return err
+			}
+			at, err = Value{Type: before.Type, W: v.W, Addr: mem.Addr(at)}.uintAt("_M_nxt")
+		}
+		return err
+	}
+	return container{open: "{", close: "}", n: n, each: each}, nil
+}
+
+func stdShared(v Value) (container, error) {
+	p, err := v.uintAt("_M_ptr")
+	if err != nil {
+		return container{}, err
+	}
+	text := fmt.Sprintf("%#x", p)
+	if count, err := v.uintAt("_M_refcount._M_pi->_M_use_count"); err == nil && p != 0 {
+		text += fmt.Sprintf(" (use count %d)", int32(count))
+	}
+	return container{text: text}, nil
+}
+
+// stdUnique reads a unique_ptr: a tuple of pointer and deleter.
+func stdUnique(v Value) (container, error) {
+	tuple, err := v.Path("_M_t._M_t")
+	if err != nil {
+		return container{}, err
+	}
+	for _, b := range tuple.Base().Members() {
+		inner := tuple.sub(&b)
+		for _, m := range inner.Base().Members() {
+			if strings.HasPrefix(m.Type.Name(), "std::_Head_base<0,") || strings.HasPrefix(m.Type.Name(), "_Head_base<0,") {
+				head := inner.sub(&m)
+				p, err := head.uintAt("_M_head_impl")
+				return container{text: fmt.Sprintf("%#x", p)}, err
+			}
+		}
+	}
+	return container{}, ctype.ErrNoMember
+}
+
+func rustString(v Value) (container, error) {
+	vec, err := v.Member("vec")
+	if err != nil {
+		return container{}, err
+	}
+	start, n, _, err := rustParts(vec)
+	if err != nil {
+		return container{}, err
+	}
+	s, err := v.quoted(start, n)
+	return container{text: s}, err
+}
+
+// rustParts reads a Vec: where its elements are, how many, and of what type. The
+// pointer has moved into RawVecInner in Rust 1.83.
+func rustParts(vec Value) (start, n uint64, elem string, err error) {
+	if n, err = vec.uintAt("len"); err != nil {
+		return
+	}
+	for _, path := range []string{"buf.inner.ptr.pointer.pointer", "buf.ptr.pointer.pointer", "buf.ptr.pointer"} {
+		if start, err = vec.uintAt(path); err == nil {
+			return start, n, firstArg(vec.Base().Name()), nil
+		}
+	}
+	return
+}
+
+func rustVec(v Value) (container, error) {
+	start, n, elem, err := rustParts(v)
+	if err != nil {
+		return container{}, err
+	}
+	if v.W.Types == nil {
+		return container{}, ctype.ErrNoType
+	}
+	t, err := v.W.Types.Lookup(elem)
+	if err != nil {
+		return container{}, err
+	}
+	return v.run(t, start, n)
+}
+
+func rustSlice(v Value) (container, error) {
+	p, err := v.Member("data_ptr")
+	if err != nil {
+		return container{}, err
+	}
+	start, err := p.Uint()
+	if err != nil {
+		return container{}, err
+	}
+	n, err := v.uintAt("length")
+	if err != nil {
+		return container{}, err
+	}
+	return v.run(p.Base().Elem(), start, n)
+}
