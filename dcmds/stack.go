@@ -202,6 +202,9 @@ func printFrame(c *core.Ctx, f *unwind.Frame, scopes []vars.Scope, style stackSt
 		if n := len(scopes); n > 0 {
 			line = name + "(" + args[n-1].text + ")" + place(&scopes[n-1])
 		}
+		if f.Signal && style.lines {
+			line += " (a signal handler returns here)"
+		}
 		if style.source {
 			line += " [" + f.Source.String() + "]"
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -366,4 +367,44 @@ func compareVar(t *testing.T, where string, v gdbVar, scope int, ours []map[stri
 		return
 	}
 	t.Errorf("%s: no variable %s; gdb has %s", where, v.Name, v.Value)
+}
+
+// TestTLSAgainstGDB compares where each thread has its copy of a thread-local
+// variable: the program's and one of libc's.
+func TestTLSAgainstGDB(t *testing.T) {
+	for _, name := range []string{"c/O2", "c/nopie", "c/O0"} {
+		t.Run(name, func(t *testing.T) {
+			s := fixtures.Build(t, name)
+			fixtures.Need(t, "gdb")
+			script := `import gdb
+for thread in gdb.selected_inferior().threads():
+    thread.switch()
+    for name in ("my_number", "errno"):
+        print("TLS", thread.ptid[1], name, "%x" % int(gdb.parse_and_eval("&" + name)))`
+			file := filepath.Join(t.TempDir(), "tls.py")
+			if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command("gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-x", file, s.Exe, s.Core).Output()
+			if err != nil {
+				t.Fatalf("run gdb: %v", err)
+			}
+			d := openSubject(t, s)
+			n := 0
+			for line := range strings.Lines(string(out)) {
+				var thread uint64
+				var name, want string
+				if k, _ := fmt.Sscanf(line, "TLS %d %s %s", &thread, &name, &want); k != 3 {
+					continue
+				}
+				n++
+				if got := strings.TrimSpace(d.run(fmt.Sprintf("%x::tls %s", thread, name))); got != want {
+					t.Errorf("thread %d: %s at %s, gdb has it at %s; %s", thread, name, got, want, d.err.String())
+				}
+			}
+			if n < 2*20 {
+				t.Errorf("gdb told %d addresses: %s", n, out)
+			}
+		})
+	}
 }

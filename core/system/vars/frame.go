@@ -1,8 +1,10 @@
 package vars
 
 import (
+	"cmp"
 	"errors"
 	"iter"
+	"slices"
 
 	"github.com/xmdb/xmdb/core/ctype/dwarf"
 	"github.com/xmdb/xmdb/core/unwind"
@@ -142,9 +144,13 @@ type Var struct {
 	s *Scope
 }
 
-// Params lists the parameters in order.
+// Params lists the parameters in the order of their declaration. GCC has those of
+// an inlined function in another.
 func (s *Scope) Params() ([]Var, error) {
 	vs, err := s.parts.Params()
+	if s.Inlined {
+		slices.SortStableFunc(vs, func(a, b dwarf.Variable) int { return cmp.Compare(a.Origin(), b.Origin()) })
+	}
 	return s.wrap(vs), err
 }
 
