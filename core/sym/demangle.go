@@ -90,6 +90,9 @@ func demangleWith(name string, opts ...demangle.Option) string {
 	if i := strings.IndexByte(name, '@'); i > 0 {
 		bare, version = name[:i], name[i:]
 	}
+	if isLegacyRust(bare) {
+		bare = separateRust(bare)
+	}
 	opts = append(opts, demangle.MaxLength(14))
 	out, err := demangle.ToString(bare, opts...)
 	if err != nil {
