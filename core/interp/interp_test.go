@@ -297,7 +297,7 @@ func TestShellCanBeTurnedOff(t *testing.T) {
 
 // Ctrl-C ends what runs and leaves the session usable.
 func TestInterrupt(t *testing.T) {
-	for _, in := range []string{"::forever", "::eval ::forever", "3::upto | ::forever", "::forever | ::show", "! sleep 20", "::forever ! cat"} {
+	for _, in := range []string{"::forever", "::eval ::forever", "3::upto | ::forever", "::forever | ::show", "! sleep 20", "! sleep 20; true", "::forever ! cat"} {
 		s, _, _ := session()
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(20*time.Millisecond, cancel)

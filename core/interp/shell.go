@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/lang"
@@ -43,6 +44,9 @@ func (in *Interp) shellCommand(ctx context.Context, text string) (*exec.Cmd, err
 	cmd.Args = []string{filepath.Base(shell), flag, text}
 	cmd.Stderr = in.s.Stderr
 	cmd.Stdout = in.stdout()
+	// Ctrl-C kills the shell; what it started may live on and hold the pipe of
+	// its output. It is not waited for.
+	cmd.WaitDelay = time.Second
 	return cmd, nil
 }
 
@@ -59,7 +63,7 @@ func (in *Interp) wait(ctx context.Context, cmd *exec.Cmd, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return core.ErrIntr
-	case err == nil, errors.As(err, &exit):
+	case err == nil, errors.As(err, &exit), errors.Is(err, exec.ErrWaitDelay):
 		return nil
 	}
 	return lang.Bare("failed to exec %s: %s", cmd.Path, core.Reason(err))

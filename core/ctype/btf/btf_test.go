@@ -185,6 +185,7 @@ func TestAgainstDWARF(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "prog")
 	src, _ := filepath.Abs("../dwarf/testdata/types.c")
 	run(t, "gcc", "-g", "-o", path, src)
+	t.Setenv("LLVM_OBJCOPY", "objcopy") // pahole's own default is llvm-objcopy
 	run(t, "pahole", "-J", path)
 	f := openFile(t, path, Options{})
 	r, err := os.Open(path)
