@@ -60,6 +60,9 @@ func (tt *typeTable) classify(t *goType, c *ctype.Type) {
 		t.kind = kindInt
 	case ctype.Array:
 		t.kind, t.n = kindArray, b.Count()
+		if t.name == "" {
+			t.name = fmt.Sprintf("[%d]%s", t.n, tt.fromDebug(b.Elem()).name)
+		}
 		t.fill = func() { t.elem = tt.fromDebug(b.Elem()) }
 	case ctype.Function:
 		t.kind, t.direct, t.size = kindFunc, true, 8

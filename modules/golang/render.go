@@ -298,11 +298,11 @@ func (p *renderer) iface(t *goType, addr uint64, depth int) *shown {
 	var v *shown
 	switch {
 	case !dyn.open().direct:
-		v = p.value(dyn, data, depth-1)
+		v = p.value(dyn, data, depth)
 	case dyn.kind == kindPointer || dyn.kind == kindMap || dyn.kind == kindChan || dyn.kind == kindFunc || dyn.kind == kindUnsafePointer:
-		v = p.reference(dyn, data, depth-1)
+		v = p.reference(dyn, data, depth)
 	default: // a structure or array of one pointer lies in the word itself
-		v = p.value(dyn, addr+size, depth-1)
+		v = p.value(dyn, addr+size, depth)
 	}
 	if v.text != dyn.name && (v.open == 0 || len(v.text) < len(dyn.name) || v.text[:len(dyn.name)] != dyn.name) {
 		v.text = dyn.name + "(" + v.text + ")"
