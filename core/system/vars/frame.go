@@ -145,12 +145,10 @@ type Var struct {
 }
 
 // Params lists the parameters in the order of their declaration. GCC has those of
-// an inlined function in another.
+// inlined functions and of clones in another.
 func (s *Scope) Params() ([]Var, error) {
 	vs, err := s.parts.Params()
-	if s.Inlined {
-		slices.SortStableFunc(vs, func(a, b dwarf.Variable) int { return cmp.Compare(a.Origin(), b.Origin()) })
-	}
+	slices.SortStableFunc(vs, func(a, b dwarf.Variable) int { return cmp.Compare(a.Origin(), b.Origin()) })
 	return s.wrap(vs), err
 }
 
