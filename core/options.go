@@ -20,7 +20,8 @@ type Options struct {
 	WriteReadback   bool
 	AllowIO, NoStop bool
 	JSON            bool   // xmdb's: rows as JSON lines
-	NoShell         bool   // xmdb's: `!` is refused
+	NoShell         bool   // xmdb's: `!` is refused from then on
+	MDB             bool   // called as mdb: options of xmdb's own do not exist
 	SymDist         uint64 // 0 is smart mode
 	Radix           int
 	Prompt          string

@@ -111,6 +111,7 @@ func NewSession(prog string, w, errw io.Writer) *Session {
 		Prog: prog, Stderr: errw, Opts: DefaultOptions(), Reg: NewRegistry(),
 		Vars: NewVars(), Frame: &Frame{}, Private: sym.NewNamespace(),
 	}
+	s.Opts.MDB = prog == "mdb"
 	s.Out = out.New(w, s.OutEnv())
 	s.ctxs = []*Context{{}}
 	return s

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -12,6 +13,9 @@ func (o *Options) Set(word string, on bool) error {
 	if p := o.boolean(name); p != nil {
 		if has {
 			return fmt.Errorf("option does not accept an argument -- %s", name)
+		}
+		if p == &o.NoShell && o.NoShell && !on {
+			return errors.New("noshell cannot be taken back") // a script would
 		}
 		*p = on
 		if name == "adb" && on {
@@ -62,10 +66,14 @@ func (o *Options) boolean(name string) *bool {
 		return &o.AllowIO
 	case "nostop":
 		return &o.NoStop
-	case "json":
-		return &o.JSON
-	case "noshell":
-		return &o.NoShell
+	}
+	if !o.MDB {
+		switch name {
+		case "json":
+			return &o.JSON
+		case "noshell":
+			return &o.NoShell
+		}
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func listSynthetic(c *core.Ctx) {
 }
 
 func readTypes(c *core.Ctx, name string) error {
-	f, err := openTypes(name)
+	f, err := openTypes(c, name)
 	if err != nil {
 		c.Warn(err, "failed to parse ctf data in %s", name)
 		c.Warnf("failed to create synthetics from file %s", name)
@@ -106,7 +106,10 @@ func readTypes(c *core.Ctx, name string) error {
 	return nil
 }
 
-func openTypes(name string) (*ctf.File, error) {
+func openTypes(c *core.Ctx, name string) (*ctf.File, error) {
+	if core.Confined(c) {
+		return nil, core.ErrConfined
+	}
 	r, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -293,6 +293,31 @@ func TestShellCanBeTurnedOff(t *testing.T) {
 	if strings.Contains(out.String(), "a\n") || strings.Count(errs.String(), "noshell") != 2 {
 		t.Errorf("out %q, errors %q", out, errs)
 	}
+	if err := s.Opts.Set("noshell", false); err == nil || !s.Opts.NoShell {
+		t.Error("a script can turn the shell on again")
+	}
+}
+
+// What runs confined reads no files by way of macros.
+func TestConfinedMacros(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "macro")
+	if err := os.WriteFile(name, []byte("1=X\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"$<", "$<<"} {
+		for _, confined := range []bool{false, true} {
+			s, out, errs := session()
+			ctx := context.Background()
+			if confined {
+				ctx = core.Confine(ctx)
+			}
+			s.Eval.Eval(ctx, s, verb+name)
+			s.Out.Flush()
+			if ran := strings.Contains(out.String(), "1"); ran == confined {
+				t.Errorf("%s, confined %v: out %q, errors %q", verb, confined, out, errs)
+			}
+		}
+	}
 }
 
 // Ctrl-C ends what runs and leaves the session usable.

@@ -69,7 +69,7 @@ func execMacro(c *core.Ctx) error {
 	if err != nil {
 		return err
 	}
-	file, path, err := openMacro(c.Session, name)
+	file, path, err := openMacro(c, name)
 	if err != nil {
 		return in.otherMacro(c, name)
 	}
@@ -90,7 +90,7 @@ func sourceMacro(c *core.Ctx) error {
 		c.Warnf("macro files cannot be used as input to a pipeline")
 		return core.ErrAbort
 	}
-	file, path, err := openMacro(c.Session, name)
+	file, path, err := openMacro(c, name)
 	if err != nil {
 		return in.otherMacro(c, name)
 	}
@@ -111,12 +111,15 @@ func macroName(c *core.Ctx) (string, error) {
 
 // openMacro opens a macro file: a name with a slash as it is, another on the
 // macro path.
-func openMacro(s *core.Session, name string) (*os.File, string, error) {
+func openMacro(c *core.Ctx, name string) (*os.File, string, error) {
+	if core.Confined(c) {
+		return nil, "", core.ErrConfined
+	}
 	if strings.ContainsRune(name, '/') {
 		f, err := openRegular(name)
 		return f, name, err
 	}
-	for _, dir := range s.MacroPath() {
+	for _, dir := range c.Session.MacroPath() {
 		path := filepath.Join(dir, name)
 		if f, err := openRegular(path); err == nil {
 			return f, path, nil
