@@ -47,7 +47,11 @@ func gdbFrames(t *testing.T, s fixtures.Subject, step, vars int) []gdbThread {
 		args = append(args, "-iex", "set debug-file-directory "+s.Debug+":/usr/lib/debug")
 	}
 	cmd := exec.Command("gdb", append(args, "-x", "testdata/frames.gdb.py", s.Exe, s.Core)...)
-	cmd.Env = append(os.Environ(), "FRAMES_STEP="+strconv.Itoa(step), "FRAMES_VARS="+strconv.Itoa(vars), "LC_ALL=C.UTF-8")
+	structs := "0"
+	if strings.HasPrefix(s.Name, "c/") {
+		structs = "1"
+	}
+	cmd.Env = append(os.Environ(), "FRAMES_STRUCTS="+structs, "FRAMES_STEP="+strconv.Itoa(step), "FRAMES_VARS="+strconv.Itoa(vars), "LC_ALL=C.UTF-8")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("run gdb: %v", err)
@@ -305,6 +309,7 @@ type varCount struct {
 	Same, Absent int // of them optimised out with both
 	Guessed      int // gdb has a value, we do not
 	Known        int // we have one, gdb does not
+	Members      int // of structs, the same with both
 }
 
 func compareVars(t *testing.T, d *inside, th gdbThread, n *varCount) {
@@ -339,6 +344,14 @@ func compareVar(t *testing.T, where string, v gdbVar, scope int, ours []map[stri
 		if text(row["name"]) != v.Name || text(row["scope"]) != strconv.Itoa(scope) {
 			continue
 		}
+		if got, ok := row["value"].(map[string]any); ok && strings.HasPrefix(v.Value, "{") {
+			var want map[string]any
+			if err := json.Unmarshal([]byte(v.Value), &want); err != nil {
+				t.Fatal(err)
+			}
+			compareMembers(t, where+": "+v.Name, got, want, n)
+			return
+		}
 		got := text(row["value"])
 		if why := text(row["value_error"]); why != "" {
 			got = "<" + why + ">"
@@ -367,6 +380,35 @@ func compareVar(t *testing.T, where string, v gdbVar, scope int, ours []map[stri
 		return
 	}
 	t.Errorf("%s: no variable %s; gdb has %s", where, v.Name, v.Value)
+}
+
+// compareMembers compares the members of a struct one by one: some may be left when
+// others are optimised out.
+func compareMembers(t *testing.T, where string, got, want map[string]any, n *varCount) {
+	t.Helper()
+	for name, w := range want {
+		at := where + "." + name
+		if in, ok := w.(map[string]any); ok {
+			if g, ok := got[name].(map[string]any); ok {
+				compareMembers(t, at, g, in, n)
+			} else {
+				t.Errorf("%s is %v, gdb has %v", at, got[name], in)
+			}
+			continue
+		}
+		gdbs, ours := text(w), text(got[name])
+		gone := text(got[name+"_error"])
+		switch {
+		case gone != "" && strings.HasPrefix(gdbs, "<"):
+			n.Same++
+			n.Absent++
+		case gone == "" && ours == gdbs:
+			n.Same++
+			n.Members++
+		default:
+			t.Errorf("%s is %s%s, gdb has %s", at, ours, gone, gdbs)
+		}
+	}
 }
 
 // TestTLSAgainstGDB compares where each thread has its copy of a thread-local

@@ -8,6 +8,7 @@ KINDS = {gdb.NORMAL_FRAME: "normal", gdb.INLINE_FRAME: "inline",
          gdb.TAILCALL_FRAME: "tailcall", gdb.SIGTRAMP_FRAME: "signal"}
 STEP = int(os.environ["FRAMES_STEP"])
 VARS = int(os.environ["FRAMES_VARS"])  # frames of a thread whose variables are told
+STRUCTS = os.environ["FRAMES_STRUCTS"] == "1"  # compare those of C, too
 M64 = 2**64 - 1
 
 
@@ -33,6 +34,19 @@ def value(v):
     return None
 
 
+def members(v):
+    """The members of a struct of C as one object, as value has each."""
+    out = {}
+    for f in v.type.strip_typedefs().fields():
+        m = v[f]
+        x = value(m)
+        if x is None and m.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
+            x = members(m)
+        if f.name and x is not None:
+            out[f.name] = x
+    return out
+
+
 def variables(frame):
     out, seen = [], set()
     try:
@@ -45,7 +59,10 @@ def variables(frame):
                 continue
             seen.add(s.name)
             try:
-                v = value(frame.read_var(s, block) if s.needs_frame else s.value())
+                whole = frame.read_var(s, block) if s.needs_frame else s.value()
+                v = value(whole)
+                if STRUCTS and whole.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
+                    v = json.dumps(members(whole))
             except (gdb.error, OverflowError, ValueError) as e:
                 v = "<error: %s>" % e
             if v is not None:
