@@ -33,6 +33,9 @@ func Main(extra ...*core.Module) {
 
 // Run is Main without the exit: args as os.Args.
 func Run(args []string, extra ...*core.Module) int {
+	if isSubcommand(args) {
+		return runBuild(args[2:])
+	}
 	c, err := parseArgs(args)
 	if err != nil {
 		return badUsage(c, err)

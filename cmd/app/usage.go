@@ -41,6 +41,9 @@ xmdb's own:
         --sample   open the built-in sample core and show a short tour
         --version  print the version
         --help     print this text
+
+       xmdb build [--source DIR] [--with MODULE=PATH] ... [-o FILE]
+        make an xmdb with more modules compiled in
 `
 
 func usage(w io.Writer, c *config) {

@@ -1,0 +1,137 @@
+// Package modtest is for tests of modules, in the tree and out of it, in Go and in
+// Lua: open a core, run commands as a user types them, compare what they print.
+//
+//	s := modtest.Open(t, exe, core, users.Module())
+//	s.Run("::users").Want("ADDR ...\n")
+//	s.Run("::walk user | ::count").WantLines("8")
+package modtest
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/interp"
+	"github.com/xmdb/xmdb/dcmds"
+	"github.com/xmdb/xmdb/lua"
+	"github.com/xmdb/xmdb/targets/elfcore"
+)
+
+// Session is a session without a terminal, with the built-in commands.
+type Session struct {
+	*core.Session
+	t         testing.TB
+	out, errs bytes.Buffer
+}
+
+// Open opens the core of a program and loads modules, each of which must say that
+// it is for such a target. The test fails if anything does not work.
+func Open(t testing.TB, program, dump string, modules ...*core.Module) *Session {
+	t.Helper()
+	ctx := context.Background()
+	target, err := elfcore.Open(ctx, dump, elfcore.Options{Program: program})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { target.Close() })
+	s := &Session{t: t}
+	s.Session = core.NewSession("xmdb", &s.out, &s.errs)
+	s.Eval = interp.New(s.Session)
+	if err := s.Attach(ctx, target); err != nil {
+		t.Fatal(err)
+	}
+	s.Finder = lua.Finder(s.Session, nil)
+	for _, m := range append([]*core.Module{dcmds.Module()}, modules...) {
+		s.load(m)
+	}
+	return s
+}
+
+func (s *Session) load(m *core.Module) {
+	s.t.Helper()
+	if !m.Activates(s.Context()) {
+		s.t.Fatalf("module %s does not activate for %s", m.Name, s.Context().Target.Name())
+	}
+	if err := s.Load(m, false); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// LoadLua loads a module from a Lua file.
+func (s *Session) LoadLua(path string) {
+	s.t.Helper()
+	src, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	m, err := lua.Load(s.Session, path, src)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.load(m)
+}
+
+// Result is what a command printed and how it ended.
+type Result struct {
+	Out, Err string
+	Status   error // nil, or why -e would exit with 1
+	cmd      string
+	t        testing.TB
+}
+
+// Run runs commands as -e does.
+func (s *Session) Run(cmd string) *Result {
+	s.t.Helper()
+	s.out.Reset()
+	s.errs.Reset()
+	err := s.Eval.Eval(context.Background(), s.Session, cmd)
+	s.Out.Flush()
+	return &Result{Out: s.out.String(), Err: s.errs.String(), Status: err, cmd: cmd, t: s.t}
+}
+
+// OK fails the test if the command failed or warned.
+func (r *Result) OK() *Result {
+	r.t.Helper()
+	if r.Status != nil || r.Err != "" {
+		r.t.Errorf("%s: %v\n%s", r.cmd, r.Status, r.Err)
+	}
+	return r
+}
+
+// Want compares the output, to the byte.
+func (r *Result) Want(text string) *Result {
+	r.t.Helper()
+	if d := cmp.Diff(text, r.Out); d != "" {
+		r.t.Errorf("%s (-want +got):\n%s%s", r.cmd, d, r.Err)
+	}
+	return r
+}
+
+// WantLines compares the lines of the output, blanks around each taken off.
+func (r *Result) WantLines(lines ...string) *Result {
+	r.t.Helper()
+	var got []string
+	for _, l := range strings.Split(strings.TrimSpace(r.Out), "\n") {
+		got = append(got, strings.TrimSpace(l))
+	}
+	if d := cmp.Diff(lines, got); d != "" {
+		r.t.Errorf("%s (-want +got):\n%s%s", r.cmd, d, r.Err)
+	}
+	return r
+}
+
+// Match fails the test if the output does not match a regular expression, in which
+// ^ and $ are the ends of lines.
+func (r *Result) Match(re string) *Result {
+	r.t.Helper()
+	if !regexp.MustCompile("(?m)" + re).MatchString(r.Out) {
+		r.t.Errorf("%s: no match for %s in\n%s%s", r.cmd, re, r.Out, r.Err)
+	}
+	return r
+}
