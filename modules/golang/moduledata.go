@@ -28,36 +28,39 @@ type moduleData struct {
 // maxModules bounds the list of modules: the program and its plugins.
 const maxModules = 4096
 
-// moduleList gives the program's modules.
+// moduleList gives the program's modules; with an error, those that were found
+// before it.
 func (r *goRuntime) moduleList() ([]moduleData, error) {
-	if r.modules != nil {
-		return r.modules, nil
+	if r.modules == nil && r.modulesErr == nil {
+		r.modules, r.modulesErr = r.readModules()
 	}
+	return r.modules, r.modulesErr
+}
+
+func (r *goRuntime) readModules() ([]moduleData, error) {
 	v, err := r.global("runtime.firstmoduledata")
 	if err != nil {
 		return nil, err
 	}
+	var list []moduleData
 	seen := map[uint64]bool{}
 	for at := uint64(v.Addr); at != 0; {
-		if seen[at] || len(r.modules) >= maxModules {
-			return r.modules, fmt.Errorf("list of modules comes back to %#x", at)
+		if seen[at] || len(list) >= maxModules {
+			return list, fmt.Errorf("list of modules comes back to %#x", at)
 		}
 		seen[at] = true
 		m := moduleData{Addr: at}
 		v, err := r.at(at, "runtime.moduledata")
 		if err != nil {
-			return nil, err
+			return list, err
 		}
 		if err := value.Load(v, &m); err != nil {
-			if len(r.modules) > 0 {
-				return r.modules, fmt.Errorf("read runtime.moduledata at %#x: %w", at, err)
-			}
-			return nil, fmt.Errorf("read runtime.moduledata at %#x: %w", at, err)
+			return list, fmt.Errorf("read runtime.moduledata at %#x: %w", at, err)
 		}
-		r.modules = append(r.modules, m)
+		list = append(list, m)
 		at = m.Next
 	}
-	return r.modules, nil
+	return list, nil
 }
 
 // moduleOf finds the module whose type data an address lies in.

@@ -22,7 +22,9 @@ type goRuntime struct {
 	types   typeTable
 	reasons []string // by wait reason
 	modules []moduleData
-	arenas  *arenaMap
+	// modulesErr is why modules may lack some.
+	modulesErr error
+	arenas     *arenaMap
 }
 
 type runtimeKey struct{}

@@ -18,6 +18,9 @@ func whatisHeap(c *core.Ctx, w *core.Whatis) error {
 	if err != nil {
 		return err
 	}
+	if _, err := r.typeNamed("runtime.mspan"); err != nil {
+		return nil // no debug data: nothing is known of the heap
+	}
 	var stacks []*goroutine
 	for _, addr := range w.Unknown() {
 		s, err := r.spanOf(addr)
@@ -104,9 +107,12 @@ func whatisModules(c *core.Ctx, w *core.Whatis) error {
 	if err != nil {
 		return err
 	}
+	if _, err := r.typeNamed("runtime.moduledata"); err != nil {
+		return nil
+	}
 	ms, err := r.moduleList()
 	if err != nil {
-		return err
+		c.Warnf("%s", err.Error())
 	}
 	for _, addr := range w.Unknown() {
 		for i := range ms {
