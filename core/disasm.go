@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 
+	"github.com/xmdb/xmdb/core/arch/arm64"
 	"github.com/xmdb/xmdb/core/arch/x86"
 	"github.com/xmdb/xmdb/core/mem"
 )
@@ -17,7 +18,22 @@ type Insn struct {
 // DisMode is a disassembly mode of ::dismode.
 type DisMode struct {
 	Name, Descr string
-	x86         x86.Mode
+	decode      decoder // nil decodes nothing
+}
+
+// decoder decodes the instruction at pc, of which code is the beginning.
+type decoder func(code []byte, pc uint64, sym func(uint64) (string, bool)) Insn
+
+func x86Decoder(m x86.Mode) decoder {
+	return func(code []byte, pc uint64, sym func(uint64) (string, bool)) Insn {
+		in := x86.Decode(m, code, pc, sym)
+		return Insn{Text: in.Text, Len: in.Len, Call: in.IsCall}
+	}
+}
+
+func arm64Decoder(code []byte, pc uint64, sym func(uint64) (string, bool)) Insn {
+	in := arm64.Decode(code, pc, sym)
+	return Insn{Text: in.Text, Len: in.Len, Call: in.IsCall}
 }
 
 // ErrNoDisasm is what disassembling gives in the mode "default", in which MDB
@@ -26,10 +42,11 @@ var ErrNoDisasm = errors.New("no disassembler")
 
 // DisModes are the disassembly modes there are, by name.
 var DisModes = []DisMode{
-	{"amd64", "AMD64 and IA32e 64-bit disassembler", x86.Mode64},
-	{"default", "default no-op disassembler", 0},
-	{"ia16", "Intel 16-bit disassembler", x86.Mode16},
-	{"ia32", "Intel 32-bit disassembler", x86.Mode32},
+	{"amd64", "AMD64 and IA32e 64-bit disassembler", x86Decoder(x86.Mode64)},
+	{"arm64", "ARM A64 disassembler", arm64Decoder},
+	{"default", "default no-op disassembler", nil},
+	{"ia16", "Intel 16-bit disassembler", x86Decoder(x86.Mode16)},
+	{"ia32", "Intel 32-bit disassembler", x86Decoder(x86.Mode32)},
 }
 
 // CurrentDisMode is the disassembly mode in force: the one chosen with
@@ -51,12 +68,16 @@ func (s *Session) CurrentDisMode() DisMode {
 // disMode finds a mode by name. A mode that no disassembler serves is the
 // default one.
 func disMode(name string) (DisMode, bool) {
+	var none DisMode
 	for _, m := range DisModes {
 		if m.Name == name {
 			return m, true
 		}
+		if m.decode == nil {
+			none = m
+		}
 	}
-	return DisModes[1], false
+	return none, false
 }
 
 // SetDisMode chooses a disassembly mode by name; false if there is none such.
@@ -72,7 +93,7 @@ func (s *Session) SetDisMode(name string) bool {
 // read, or ErrNoDisasm.
 func (s *Session) Disassemble(sp mem.Space, addr uint64) (Insn, error) {
 	m := s.CurrentDisMode()
-	if m.x86 == 0 {
+	if m.decode == nil {
 		return Insn{}, ErrNoDisasm
 	}
 	var buf [x86.MaxLen]byte
@@ -83,6 +104,5 @@ func (s *Session) Disassemble(sp mem.Space, addr uint64) (Insn, error) {
 		}
 		return Insn{}, err
 	}
-	in := x86.Decode(m.x86, buf[:n], addr, s.OutEnv().Symbol)
-	return Insn{Text: in.Text, Len: in.Len, Call: in.IsCall}, nil
+	return m.decode(buf[:n], addr, s.OutEnv().Symbol), nil
 }

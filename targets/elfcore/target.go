@@ -121,18 +121,19 @@ func (t *Target) open(o Options) error {
 
 // openData opens the file and, if it is compressed, decompresses it.
 func (t *Target) openData(ctx context.Context, progress Progress) error {
-	f, err := os.Open(t.path)
-	if err != nil {
-		return err
-	}
-	t.f = f
-	st, err := f.Stat()
+	// Looked at before it is opened: to open a named pipe would wait for its writer.
+	st, err := os.Stat(t.path)
 	if err != nil {
 		return err
 	}
 	if !st.Mode().IsRegular() {
 		return ErrNotCore
 	}
+	f, err := os.Open(t.path)
+	if err != nil {
+		return err
+	}
+	t.f = f
 	t.data, t.size = f, st.Size()
 	var head [64]byte
 	n, _ := f.ReadAt(head[:], 0)
