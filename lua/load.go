@@ -101,11 +101,9 @@ func find(name string, path []string) (file string, src []byte, err error) {
 		withExt += ".lua"
 	}
 	isPath := strings.ContainsAny(name, `/\`)
-	candidates := []string{withExt}
+	var candidates []string
 	if name == withExt || isPath {
 		candidates = []string{name, withExt} // a file of this name in the current directory
-	} else {
-		candidates = nil
 	}
 	if !isPath {
 		for _, dir := range append(append([]string(nil), path...), userDirs()...) {

@@ -38,11 +38,10 @@ type image struct {
 }
 
 type object struct {
-	path       string
-	base, end  uint64
-	bias       uint64
-	table      *cfi.Table
-	executable bool
+	path      string
+	base, end uint64
+	bias      uint64
+	table     *cfi.Table
 }
 
 func (im *image) ReadAt(p []byte, a mem.Addr) (int, error) {

@@ -238,7 +238,7 @@ func TestWalk(t *testing.T) {
 			[]fn{{0x1000, 0x1100, nil, false}}, chunks{}, amd64Regs(0x1000, 0x20000, 0),
 			"0x1000/entry frame at 0x1000: read the return address: 0x20000: no mapping for address"},
 		{"no rule for the return address",
-			[]fn{{0x1000, 0x1100, []byte{0xd0 | 0x00, 0x09, 16, 40}, false}}, chunks{0x20000: words(1)}, amd64Regs(0x1000, 0x20000, 0),
+			[]fn{{0x1000, 0x1100, []byte{0xd0, 0x09, 16, 40}, false}}, chunks{0x20000: words(1)}, amd64Regs(0x1000, 0x20000, 0),
 			"0x1000/entry frame at 0x1000: no rule for the return address"},
 		{"bad table, good frame pointer",
 			[]fn{{0x1000, 0x1100, []byte{0x3f}, false}, {0x2000, 0x2100, undefinedRA, false}},

@@ -38,7 +38,6 @@ type Options struct {
 // Target is a core of a Linux process.
 type Target struct {
 	path     string
-	program  string // file of the executable on this host, "" if there is none
 	f        *os.File
 	data     io.ReaderAt
 	store    io.Closer // of the decompressed core; nil

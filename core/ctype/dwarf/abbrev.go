@@ -42,16 +42,6 @@ type abbrev struct {
 	attrs    []attrSpec
 }
 
-// has tells whether the abbreviation has an attribute.
-func (a *abbrev) has(at attr) bool {
-	for i := range a.attrs {
-		if a.attrs[i].at == at {
-			return true
-		}
-	}
-	return false
-}
-
 // abbrevs is an abbreviation table. Producers number codes from 1 in order: such
 // codes are in dense, others in sparse.
 type abbrevs struct {
