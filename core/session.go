@@ -9,6 +9,7 @@ import (
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
+	"github.com/xmdb/xmdb/core/value"
 )
 
 // Session is one conversation with the debugger. It is used by one goroutine.
@@ -50,6 +51,7 @@ type Session struct {
 	onChange []*func()
 	onPrompt []*func()
 	memo     map[any]any
+	showers  []*value.Shower
 	log      log
 	kept     map[any]any
 	writes   []Write

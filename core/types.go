@@ -131,7 +131,7 @@ func (s *Session) DataType(m sym.Match) (*ctype.Type, error) {
 func (s *Session) World() *value.World {
 	a := s.Arch()
 	return &value.World{
-		Space: s.Space(), Order: a.Order, Types: s.Types(), Symbol: s.SymbolName,
+		Space: s.Space(), Order: a.Order, Types: s.Types(), Symbol: s.SymbolName, Show: s.shower(),
 		Path: ctype.PathOptions{
 			Number: s.Strtoull,
 			Radix:  func(v uint64) string { return out.Sprintf(s.OutEnv(), "%llr", v) },
@@ -146,4 +146,27 @@ func (s *Session) ValueAt(typeName string, addr uint64) (value.Value, error) {
 		return value.Value{}, err
 	}
 	return s.World().At(t, mem.Addr(addr)), nil
+}
+
+// OnShow has f asked for the text of values that ::print -P prints, until the
+// returned function is called.
+func (s *Session) OnShow(f value.Shower) (remove func()) {
+	p := &f
+	s.showers = append(s.showers, p)
+	return func() { s.showers = without(s.showers, func(o *value.Shower) bool { return o == p }) }
+}
+
+// shower asks those that OnShow registered; nil if there are none.
+func (s *Session) shower() value.Shower {
+	if len(s.showers) == 0 {
+		return nil
+	}
+	return func(v value.Value, o *value.Options, indent int) (string, bool) {
+		for _, f := range s.showers {
+			if text, ok := (*f)(v, o, indent); ok {
+				return text, true
+			}
+		}
+		return "", false
+	}
 }

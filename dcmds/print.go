@@ -26,7 +26,7 @@ func printDcmds() []*core.Dcmd {
 			{Letter: 'L', Help: "unlimit the length of standard arrays"},
 			{Letter: 'l', Kind: core.Uint, Arg: "lim", Help: "limit the length of standard arrays"},
 			{Letter: 'n', Help: "don't print pointers as symbol offsets"},
-			{Letter: 'P', Help: "show containers of C++ and Rust as what they hold"},
+			{Letter: 'P', Help: "show containers of C++, Rust and Go as what they hold"},
 			{Letter: 'p', Help: "interpret address as a physical memory address"},
 			{Letter: 's', Kind: core.Uint, Arg: "depth", Help: "limit the recursion depth"},
 			{Letter: 'T', Help: "show type and <<base type>> of object"},

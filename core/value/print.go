@@ -22,7 +22,7 @@ type Options struct {
 	Holes    bool // -h: holes between members
 	Hex, Dec bool // -x, -d
 	Plain    bool // -n: pointers as numbers
-	Pretty   bool // -P: containers of C++ and Rust as what they hold
+	Pretty   bool // -P: containers of C++, Rust and Go as what they hold
 	Layout   bool // names only: there is no address to read values from
 
 	Depth    uint64 // -s: deepest level of aggregates that is opened

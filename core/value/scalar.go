@@ -15,6 +15,9 @@ const (
 
 // value prints the value of an element, or opens it.
 func (w *walk) value(it item, base *ctype.Type, off uint64) error {
+	if w.shown(it, off) {
+		return nil
+	}
 	switch base.Kind() {
 	case ctype.Struct, ctype.Union:
 		return w.open(it, base, off)

@@ -31,6 +31,9 @@ type World struct {
 	Symbol func(addr uint64) (name string, ok bool)
 	// Path gives the number format of array indices in member paths.
 	Path ctype.PathOptions
+	// Show prints values with Options.Pretty as their language means them; may
+	// be nil.
+	Show Shower
 
 	forward map[*ctype.Type]*ctype.Type
 	plans   map[planKey]*loadPlan // of Load
