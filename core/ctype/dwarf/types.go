@@ -198,15 +198,16 @@ func (d *Data) pointerToMember(e die) *ctype.Type {
 // tagged makes a struct, union or enum. A declaration stands for its definition
 // elsewhere in the file, if there is one.
 func (d *Data) tagged(e die, k ctype.Kind, depth int, fill func(die) (*ctype.Body, error)) *ctype.Type {
-	name := e.qualifiedName()
-	if !e.flag(stddwarf.AttrDeclaration) {
-		return d.lazy(e, k, name, fill)
-	}
+	// GCC does not always mark what stands for a type unit as a declaration.
 	if r, ok, err := e.refAttr(stddwarf.AttrSignature); ok {
 		if err != nil {
 			return d.unknown(e.ref(), err)
 		}
 		return d.typeDepth(nil, r, depth+1)
+	}
+	name := e.qualifiedName()
+	if !e.flag(stddwarf.AttrDeclaration) {
+		return d.lazy(e, k, name, fill)
 	}
 	if r, ok := d.definition(classOf(e.tag()), name); ok && r != e.ref() {
 		return d.typeDepth(nil, r, depth+1)
