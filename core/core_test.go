@@ -84,6 +84,12 @@ func TestStrtoull(t *testing.T) {
 		{"ff", 16, 255, ""}, {"0t10", 16, 10, ""}, {"0i101", 16, 5, ""}, {"0o17", 10, 15, ""}, {"0X1f", 10, 31, ""},
 		{"1_000", 10, 1000, ""}, {"ffffffffffffffff", 16, ^uint64(0), ""},
 		{"10000000000000000", 16, 0, "specified value exceeds maximum immediate value"},
+		{"", 16, 0, ""}, {"0x", 16, 0, ""}, {"0t", 16, 0, ""}, {"-", 16, 0, ""}, {"-1", 16, ^uint64(0), ""}, {"0t-5", 16, ^uint64(4), ""},
+		// strtonum of mdb_string.c: no prefix after a sign; a character below '0' is
+		// a negative digit.
+		{"-0x10", 16, 0, "digit 'x' is invalid in current base"},
+		{".5", 16, 0, "digit '.' is invalid in current base"}, {"1.5", 16, 0, "specified value exceeds maximum immediate value"},
+		{"0.", 16, ^uint64(8), ""}, {"1:", 16, 0x13, ""},
 		{"9", 8, 0, "digit '9' is invalid in current base"}, {"zz", 16, 0, "digit 'z' is invalid in current base"},
 	} {
 		v, err := Strtoull(tc.in, tc.radix)

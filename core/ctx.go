@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/lang"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 )
@@ -101,12 +102,15 @@ func (s *Session) Warnf(format string, args ...any) {
 // Fail reports err as a warning unless it has been reported, and gives the error
 // that the engine goes on with.
 func (s *Session) Fail(err error) error {
+	var syntax *lang.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrFailed), errors.Is(err, ErrUsage), errors.Is(err, ErrNext),
 		errors.Is(err, ErrAbort), errors.Is(err, ErrQuit), errors.Is(err, ErrIntr):
 		return err
+	case errors.As(err, &syntax):
+		return err // the interpreter reports it
 	case errors.Is(err, context.Canceled):
 		return ErrIntr
 	}

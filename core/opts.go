@@ -63,7 +63,7 @@ func (c *Ctx) setOpt(o *Opt, val Arg) error {
 		if !val.IsImm {
 			n, err := c.Strtoull(val.Str)
 			if err != nil {
-				return c.Fail(err)
+				return err
 			}
 			v.n = n
 		}

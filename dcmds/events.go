@@ -189,7 +189,7 @@ func (a *eventArgs) value(c *core.Ctx, l byte, val core.Arg) error {
 	if !val.IsImm {
 		var err error
 		if n, err = c.Strtoull(val.Str); err != nil {
-			return c.Fail(err)
+			return err
 		}
 	}
 	if l == 'n' {
@@ -357,11 +357,7 @@ func eventID(c *core.Ctx, w core.Arg) (int, error) {
 		return int(w.Imm), nil
 	}
 	n, err := core.Strtoull("0t"+w.Str, 10)
-	if err != nil {
-		c.Warnf("%s", err.Error())
-		return 0, core.ErrAbort
-	}
-	return int(n), nil
+	return int(n), err
 }
 
 func runDelete(c *core.Ctx) error {

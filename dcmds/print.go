@@ -7,6 +7,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/lang"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/value"
@@ -82,6 +83,7 @@ type printItem struct {
 	acc   *value.Access
 	add   uint64 // from the address, for an offset
 	bad   string // what is wrong with an offset
+	err   error  // what is wrong with a path
 }
 
 func runPrint(c *core.Ctx) error {
@@ -254,8 +256,8 @@ func (p *printPlan) compile(c *core.Ctx) error {
 		}
 		path, err := p.world.Compile(p.typ, w.Str)
 		if err != nil {
-			c.Warnf("%s", err.Error())
-			return core.ErrAbort
+			p.items = append(p.items, printItem{err: err}) // reported in its turn
+			continue
 		}
 		p.items = append(p.items, printItem{label: memberLabel(p.world, path), acc: value.NewAccess(p.world, path)})
 	}
@@ -327,12 +329,26 @@ func (p *printPlan) follow(c *core.Ctx, it *printItem, sp mem.Space, base uint64
 		c.Warnf("%s", it.bad)
 		return 0, nil, core.ErrAbort
 	}
+	if it.err != nil {
+		return 0, nil, badPath(c, it.err)
+	}
 	a, sp, err := it.acc.Follow(sp, base+it.add, func(s string) { c.Warnf("%s", s) })
 	if err != nil {
 		reportPath(c, err)
 		return 0, nil, core.ErrAbort
 	}
 	return a, sp, nil
+}
+
+// badPath ends the command for a member path that is none; a bad number in it ends
+// the statement.
+func badPath(c *core.Ctx, err error) error {
+	var syntax *lang.Error
+	if errors.As(err, &syntax) {
+		return err
+	}
+	c.Warnf("%s", err.Error())
+	return core.ErrAbort
 }
 
 // reportPath says why a member path could not be followed.

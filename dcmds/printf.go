@@ -47,6 +47,7 @@ type printfItem struct {
 	number bool // takes "."
 	member string
 	acc    *value.Access // nil for "."
+	err    error         // what is wrong with the path
 }
 
 // printfPlan is what a ::printf does, worked out once a stage.
@@ -126,8 +127,8 @@ func (p *printfPlan) bind(c *core.Ctx, t *ctype.Type, words []core.Arg) error {
 		}
 		path, err := p.world.Compile(t, w.Str)
 		if err != nil {
-			c.Warnf("%s", err.Error())
-			return core.ErrAbort
+			it.err = err // reported in its turn
+			continue
 		}
 		it.acc = value.NewAccess(p.world, path)
 	}
@@ -210,6 +211,8 @@ func (p *printfPlan) item(c *core.Ctx, it *printfItem) error {
 		}
 		c.Printf(it.format, c.Dot())
 		return nil
+	case it.err != nil:
+		return badPath(c, it.err)
 	case it.acc == nil:
 		c.Warnf("expected only type member arguments")
 		return core.ErrAbort

@@ -41,6 +41,10 @@ func (p *printPlan) pipeAll(c *core.Ctx) error {
 // nobody reads again: an element is read before its place is written.
 func (p *printPlan) pipeMember(c *core.Ctx, in []uint64) (last error) {
 	it := &p.items[0]
+	if it.acc == nil { // there is no such place
+		_, _, err := p.follow(c, it, p.world.Space, c.Addr)
+		return err
+	}
 	list := in[:0]
 	load, t := p.piped(it.acc)
 	for i, a := range in {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/ctype"
+	"github.com/xmdb/xmdb/core/interp"
 	"github.com/xmdb/xmdb/core/out"
 )
 
@@ -50,28 +51,13 @@ func warnMember(c *core.Ctx, err error, format string, args ...any) {
 	c.Warn(err, format, args...)
 }
 
-// badVarChar finds the first character that cannot be part of a variable's name.
-func badVarChar(name string) (byte, bool) {
-	for i := range len(name) {
-		b := name[i]
-		letter := 'a' <= b|0x20 && b|0x20 <= 'z' || b == '_' || b == '.'
-		if !letter && (i == 0 || b < '0' || b > '9') {
-			return b, true
-		}
-	}
-	return 0, false
-}
-
 // walkVar makes the variable named by the last argument of ::list and ::array.
 func walkVar(c *core.Ctx, arg core.Arg) (*core.Var, error) {
 	if arg.IsImm {
 		return nil, core.ErrUsage
 	}
-	if c.Vars.Lookup(arg.Str) == nil {
-		if b, bad := badVarChar(arg.Str); bad {
-			c.Warnf("'%c' may not be used in a variable name", b)
-			return nil, core.ErrAbort
-		}
+	if c.Vars.Lookup(arg.Str) == nil && !interp.CheckVarName(c.Session, arg.Str) {
+		return nil, core.ErrAbort
 	}
 	v, err := c.WalkVar(arg.Str)
 	if err != nil {
@@ -81,15 +67,10 @@ func walkVar(c *core.Ctx, arg core.Arg) (*core.Var, error) {
 	return v, nil
 }
 
-// number reads a number as an argument; a bad one ends the command.
+// number reads a number as an argument; a bad one ends the statement.
 func number(c *core.Ctx, a core.Arg) (uint64, error) {
 	if a.IsImm {
 		return a.Imm, nil
 	}
-	n, err := c.Strtoull(a.Str)
-	if err != nil {
-		c.Warnf("%s", err.Error())
-		return 0, core.ErrAbort
-	}
-	return n, nil
+	return c.Strtoull(a.Str)
 }
