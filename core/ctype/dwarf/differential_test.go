@@ -134,6 +134,9 @@ func compareAll(t *testing.T, path string) {
 		if !isTypeTag(e.Tag) {
 			continue
 		}
+		if e.Val(stddwarf.AttrSignature) != nil {
+			continue // stands for a type unit, which debug/dwarf does not go to
+		}
 		want, err := std.Type(e.Offset)
 		if err != nil {
 			unread++ // it refuses char16_t in DWARF 2
