@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"os"
 
 	"github.com/xmdb/xmdb/core/ctype/dwarf"
 	"github.com/xmdb/xmdb/core/store"
+	"github.com/xmdb/xmdb/core/sym/debuginfod"
 )
 
 // debugOptions says how debug data is read: with the cache of indexes, under the
@@ -26,6 +28,19 @@ func (a *app) debugOptions() dwarf.Options {
 		show(int64(done), int64(total))
 	}
 	return o
+}
+
+// remoteFiles gives the way to the debuginfod servers that the environment
+// names; nil if it names none.
+func (a *app) remoteFiles() func(kind, buildID string) (string, error) {
+	c := debuginfod.FromEnvironment(os.Getenv)
+	if c == nil {
+		return nil
+	}
+	c.Agent = "xmdb/" + Version
+	c.Context = func() context.Context { return a.statement }
+	c.Progress = progress
+	return c.Find
 }
 
 // noteStatement keeps the context that derive makes for a statement where work

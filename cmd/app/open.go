@@ -77,6 +77,7 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 	}
 	files := system.NewFiles(c.root)
 	files.DWARF = a.debugOptions()
+	files.Finder.Remote = a.remoteFiles()
 	switch {
 	case len(args) == 2:
 		return a.objectAndCore(ctx, head, files)
@@ -125,6 +126,8 @@ func (a *app) core(ctx context.Context, path, program string, files *system.File
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
+	a.statement = ctx // what opening starts ends with it, too
+	defer func() { a.statement = nil }()
 	t, err := elfcore.Open(ctx, path, elfcore.Options{Program: program, Files: files, Progress: progress("reading " + path)})
 	if err != nil {
 		return nil, err
@@ -175,6 +178,10 @@ func isSuffix(name string) bool {
 
 // headOf reads the first bytes of a file, by which its kind is told.
 func headOf(path string) ([]byte, error) {
+	// To open a named pipe would wait for its writer.
+	if st, err := os.Stat(path); err == nil && st.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0 {
+		return nil, fmt.Errorf("failed to open %s: not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, openError(path, err)

@@ -86,9 +86,11 @@ func (fs *Files) search(path, buildID string) *Found {
 		if buildID == "" {
 			return found
 		}
-		if d, _ := fs.Finder.DebugByID(buildID); d != nil {
+		d, refused := fs.Finder.DebugByID(buildID)
+		if d != nil {
 			found.Set, found.BuildID, found.Verified, found.DebugOnly = elffile.NewSet(d, nil), buildID, true, true
 		}
+		found.Missing = append(found.Missing, refused...)
 		return found
 	}
 	id := f.BuildID()

@@ -117,4 +117,5 @@ func FindStub(stubs []Stub, addr uint64) (Stub, bool) {
 	return stubs[i], true
 }
 
-func nobits(s *elf.Section) bool { return s.Type == elf.SHT_NOBITS }
+// NoBytes tells a section that has a size but no bytes in the file.
+func NoBytes(s *elf.Section) bool { return s.Type == elf.SHT_NOBITS }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,17 @@ var ErrMismatch = errors.New("build-id differs")
 type Finder struct {
 	Sysroot   string   // -R: looked into before the host's own root
 	DebugDirs []string // in place of /usr/lib/debug
+	// Remote, if set, gives the path of a file by its build-id when nothing else
+	// does: what is RemoteDebug or RemoteFile. An error that is
+	// fs.ErrNotExist is not told to the user.
+	Remote func(what, buildID string) (path string, err error)
 }
+
+// What a Finder asks of its Remote.
+const (
+	RemoteDebug = "debuginfo"
+	RemoteFile  = "executable"
+)
 
 // defaultDebugDir is where distributions install separate debug files.
 const defaultDebugDir = "/usr/lib/debug"
@@ -99,7 +110,33 @@ func (fd *Finder) Open(name, buildID string) (f *File, refused []Missing) {
 			}
 		}
 	}
+	if g, why := fd.remote(RemoteFile, "file", name, buildID); g != nil || why != nil {
+		return g, append(refused, why...)
+	}
 	return nil, refused
+}
+
+// remote asks the Remote; nil and nil if it has not the file.
+func (fd *Finder) remote(kind, what, name, buildID string) (*File, []Missing) {
+	if fd.Remote == nil || buildID == "" {
+		return nil, nil
+	}
+	p, err := fd.Remote(kind, buildID)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, []Missing{{what, name, buildID, err}}
+	}
+	g, err := Open(p)
+	if err != nil {
+		return nil, []Missing{{what, p, buildID, err}}
+	}
+	if id := g.BuildID(); id != buildID {
+		g.Close()
+		return nil, []Missing{{what, p, buildID, fmt.Errorf("%w: it is %s", ErrMismatch, orNone(id))}}
+	}
+	return g, nil
 }
 
 func orNone(id string) string {
@@ -118,8 +155,18 @@ func buildIDPath(dir, id, suffix string) string {
 }
 
 // DebugByID finds a debug file by its build-id alone, for a file that is not
-// here, in the debug directories and then in beside; nil if there is none.
-func (fd *Finder) DebugByID(id string, beside ...string) (*File, []Missing) {
+// here: in the debug directories, then by Remote; nil if there is none.
+func (fd *Finder) DebugByID(id string) (*File, []Missing) {
+	g, refused := fd.debugInDirs(id)
+	if g != nil {
+		return g, nil
+	}
+	g, why := fd.remote(RemoteDebug, "debug file", buildIDPath("", id, ".debug"), id)
+	return g, append(refused, why...)
+}
+
+// debugInDirs looks into the debug directories and then into those in beside.
+func (fd *Finder) debugInDirs(id string, beside ...string) (*File, []Missing) {
 	var refused []Missing
 	for _, d := range append(fd.debugDirs(), beside...) {
 		p := buildIDPath(d, id, ".debug")
@@ -138,13 +185,37 @@ func (fd *Finder) DebugByID(id string, beside ...string) (*File, []Missing) {
 }
 
 // Separate finds the file that holds the debug data and symbols stripped from f:
-// by its build-id, then by its .gnu_debuglink. nil with no Missing means that f
-// names none.
+// by its build-id, then by its .gnu_debuglink, then by Remote. nil with no Missing
+// means that f names none.
 func (fd *Finder) Separate(f *File) (*File, []Missing) {
+	g, missing := fd.separateHere(f)
+	if g != nil || f.hasDebug() {
+		return g, missing
+	}
+	id := f.BuildID()
+	g, why := fd.remote(RemoteDebug, "debug file", buildIDPath("", id, ".debug"), id)
+	if g != nil {
+		return g, nil
+	}
+	return nil, append(missing, why...)
+}
+
+// hasDebug tells whether nothing was stripped from f.
+func (f *File) hasDebug() bool {
+	for _, name := range []string{".debug_info", ".zdebug_info", ".SUNW_ctf"} {
+		if s := f.Section(name); s != nil && !NoBytes(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// separateHere is Separate on this host.
+func (fd *Finder) separateHere(f *File) (*File, []Missing) {
 	var missing []Missing
 	id := f.BuildID()
 	if id != "" {
-		g, refused := fd.DebugByID(id, besideFile(f)...)
+		g, refused := fd.debugInDirs(id, besideFile(f)...)
 		if g != nil {
 			return g, nil
 		}

@@ -42,7 +42,7 @@ func (s *Set) WithSection(names ...string) *File {
 			continue
 		}
 		for _, n := range names {
-			if sec := g.Section(n); sec != nil && sec.FileSize > 0 && !nobits(sec) {
+			if sec := g.Section(n); sec != nil && sec.FileSize > 0 && !NoBytes(sec) {
 				return g
 			}
 		}
