@@ -10,8 +10,13 @@ import (
 // else of has the width and byte order that the file's header says and no
 // registers.
 func ForELF(m elf.Machine, c elf.Class, d elf.Data) *Arch {
-	if m == elf.EM_X86_64 && c == elf.ELFCLASS64 && d == elf.ELFDATA2LSB {
+	switch little := d == elf.ELFDATA2LSB; {
+	case m == elf.EM_X86_64 && c == elf.ELFCLASS64 && little:
 		return AMD64
+	case m == elf.EM_386 && c == elf.ELFCLASS32 && little:
+		return I386
+	case m == elf.EM_AARCH64 && c == elf.ELFCLASS64 && little:
+		return ARM64
 	}
 	a := &Arch{PtrSize: 8, PageSize: 4096, Order: binary.LittleEndian}
 	if c == elf.ELFCLASS32 {
