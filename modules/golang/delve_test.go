@@ -13,7 +13,7 @@ import (
 // with what delve says of the same cores.
 func TestAgreesWithDelve(t *testing.T) {
 	for _, name := range []string{
-		"gort/default", "gort/noopt", "gort/pie", "gort/1.22", "gort/1.23", "gort/1.24", "gort/1.25", "go/crash", "go/noopt",
+		"gort/default", "gort/noopt", "gort/pie", "gort/1.22", "gort/1.23", "gort/1.24", "gort/1.25", "gort/fatal", "go/crash", "go/noopt",
 	} {
 		t.Run(name, func(t *testing.T) {
 			sub := fixtures.Build(t, name)

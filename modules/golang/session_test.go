@@ -29,7 +29,7 @@ func open(t testing.TB, name string) *session {
 func openSubject(t testing.TB, sub fixtures.Subject) *session {
 	t.Helper()
 	s := &session{t: t}
-	s.Session = core.NewSession("mdb", &s.out, &s.errs)
+	s.Session = core.NewSession("xmdb", &s.out, &s.errs)
 	s.Eval = interp.New(s.Session)
 	tg, err := elfcore.Open(context.Background(), sub.Core, elfcore.Options{Program: sub.Exe})
 	if err != nil {

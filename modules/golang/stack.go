@@ -50,8 +50,8 @@ func (g *goroutine) owns(sp uint64) bool { return sp >= g.Lo && sp < g.Hi }
 const maxGoFrames = 1 << 24
 
 // frames walks the stack of a goroutine. A thread that runs it on its system
-// stack (runtime.systemstack, mcall) shows the frames there first; the
-// goroutine's own follow.
+// stack (runtime.systemstack, mcall), or handles a signal there, shows the frames
+// there first; the goroutine's own follow.
 func (r *goRuntime) frames(c *core.Ctx, g *goroutine) iter.Seq2[unwind.Frame, error] {
 	return func(yield func(unwind.Frame, error) bool) {
 		u, ok := core.As[core.Unwinder](c.Session.Context())
@@ -60,72 +60,84 @@ func (r *goRuntime) frames(c *core.Ctx, g *goroutine) iter.Seq2[unwind.Frame, er
 			return
 		}
 		regs, err := r.registers(c, g)
+		if err == nil && regs.PC() == 0 {
+			err = fmt.Errorf("goroutine %d at %#x has no program counter", g.ID, g.Addr)
+		}
 		if err != nil {
 			yield(unwind.Frame{}, err)
 			return
 		}
-		if regs.PC() == 0 {
-			yield(unwind.Frame{}, fmt.Errorf("goroutine %d at %#x has no program counter", g.ID, g.Addr))
-			return
-		}
-		if g.thread != nil && r.onSystemStack(g, regs.SP()) {
-			for f, err := range u.Frames(c, regs) {
-				if err != nil || g.owns(f.SP) {
-					break // the walk crossed over by itself, or knows no further
-				}
-				if !yield(f, nil) {
-					return
-				}
-				if systemStackEnd[r.function(f.CodeAddr())] {
-					break
-				}
-			}
-			regs = r.saved(g)
-			if !g.owns(regs.SP()) {
-				return // not left by way of systemstack: a dying or new thread
-			}
-		}
-		r.ownFrames(c, u, g, regs, yield)
-	}
-}
-
-// ownFrames walks a stack to runtime.goexit or where it ends.
-func (r *goRuntime) ownFrames(c *core.Ctx, u core.Unwinder, g *goroutine, regs *arch.Regs, yield func(unwind.Frame, error) bool) {
-	restarts := 0
-	for n, sp := 0, regs.SP(); regs != nil; {
-		if restarts++; restarts > maxRestarts {
-			yield(unwind.Frame{}, fmt.Errorf("stack of goroutine %d at %#x was interrupted more than %d times", g.ID, g.Addr, maxRestarts))
-			return
-		}
-		var again *arch.Regs
-		injected := false
-		for f, err := range u.Frames(c, regs) {
-			if err == nil {
-				if n++; n > maxGoFrames {
-					err = fmt.Errorf("stack of goroutine %d at %#x has more than %d frames", g.ID, g.Addr, maxGoFrames)
-				}
-				if injected {
-					again = f.Regs.ToArch(r.s.Arch())
-					break
-				}
-				if f.PC == 0 && !f.Exact {
-					return
-				}
-			}
-			name := r.function(f.CodeAddr())
-			if !yield(f, err) || err != nil || goexit(name) && !f.Exact {
+		w := stackWalk{r: r, g: g, own: g.owns(regs.SP())}
+		for sp := regs.SP(); regs != nil; {
+			regs, err = w.part(c, u, regs, yield)
+			if regs == nil && err == nil {
 				return
 			}
-			injected = injects[name]
-		}
-		if again != nil && g.owns(sp) && again.SP() <= sp {
-			yield(unwind.Frame{}, fmt.Errorf("stack of goroutine %d at %#x does not lead outwards at %#x", g.ID, g.Addr, again.SP()))
-			return
-		}
-		if regs = again; regs != nil {
+			if w.restarts++; err == nil && w.restarts > maxRestarts {
+				err = fmt.Errorf("stack of goroutine %d at %#x was interrupted more than %d times", g.ID, g.Addr, maxRestarts)
+			}
+			if err == nil && g.owns(sp) && regs.SP() <= sp {
+				err = fmt.Errorf("stack of goroutine %d at %#x does not lead outwards at %#x", g.ID, g.Addr, regs.SP())
+			}
+			if err != nil {
+				yield(unwind.Frame{}, err)
+				return
+			}
 			sp = regs.SP()
 		}
 	}
+}
+
+// stackWalk is the state of a walk that is made in parts.
+type stackWalk struct {
+	r        *goRuntime
+	g        *goroutine
+	own      bool // the goroutine's own stack has been reached
+	n        int  // frames
+	restarts int
+}
+
+// part walks up to where the walk has to begin anew, and gives the registers to do
+// so with: at an instruction that was interrupted, or on the goroutine's own
+// stack. It gives none at the end, or when the consumer has enough.
+func (w *stackWalk) part(c *core.Ctx, u core.Unwinder, regs *arch.Regs, yield func(unwind.Frame, error) bool) (again *arch.Regs, err error) {
+	injected := false
+	for f, err := range u.Frames(c, regs) {
+		if w.n++; w.n > maxGoFrames {
+			return nil, fmt.Errorf("stack of goroutine %d at %#x has more than %d frames", w.g.ID, w.g.Addr, maxGoFrames)
+		}
+		switch {
+		case err != nil && c.Err() == nil && !w.own:
+			return w.cross(err)
+		case err != nil:
+			return nil, err
+		case injected:
+			return f.Regs.ToArch(w.r.s.Arch()), nil
+		case f.PC == 0 && !f.Exact:
+			return w.cross(nil)
+		}
+		w.own = w.own || w.g.owns(f.SP)
+		name := w.r.function(f.CodeAddr())
+		switch {
+		case !yield(f, nil), goexit(name) && !f.Exact:
+			return nil, nil
+		case !w.own && systemStackEnd[name]:
+			return w.cross(nil)
+		}
+		injected = injects[name]
+	}
+	return w.cross(nil)
+}
+
+// cross goes from another stack to the goroutine's own, by its gobuf, where
+// runtime.systemstack left its place; without one the walk ends.
+func (w *stackWalk) cross(err error) (*arch.Regs, error) {
+	regs := w.r.saved(w.g)
+	if w.own || w.g.thread == nil || !w.g.owns(regs.SP()) || regs.PC() == 0 {
+		return nil, err
+	}
+	w.own = true
+	return regs, nil
 }
 
 // maxRestarts bounds how often a stack was interrupted.
@@ -147,24 +159,4 @@ var systemStackEnd = map[string]bool{
 	"runtime.systemstack": true, "runtime.systemstack.abi0": true, "runtime.mcall": true, "runtime.mstart": true,
 	"runtime.mstart.abi0": true, "runtime.rt0_go": true, "runtime.rt0_go.abi0": true, "runtime.morestack": true,
 	"runtime.morestack.abi0": true, "runtime.asmcgocall": true, "runtime.asmcgocall.abi0": true,
-}
-
-// onSystemStack tells whether a stack pointer is on the system stack of the
-// thread that runs g. The stack of its signal handlers is another: the unwinder
-// crosses from there by the context that the kernel saved.
-func (r *goRuntime) onSystemStack(g *goroutine, sp uint64) bool {
-	if g.owns(sp) {
-		return false
-	}
-	g0, err := r.goroutineAt(g.thread.G0)
-	if err != nil {
-		return false
-	}
-	// The stack of the first thread is the system's: of it the runtime knows a
-	// part of which it uses the top.
-	if g0.owns(sp) {
-		return true
-	}
-	sig, err := r.goroutineAt(g.thread.GSignal)
-	return err == nil && !sig.owns(sp)
 }
