@@ -108,3 +108,16 @@ func (im *Image) GoTable(o *sym.Object) *pclntab.Table {
 	}
 	return nil
 }
+
+// FrameSize implements unwind.FrameSizes: by the tables of a Go program.
+func (p *Process) FrameSize(pc uint64) (uint64, bool) {
+	o := p.ns.ObjectAt(pc)
+	if o == nil {
+		return 0, false
+	}
+	t := p.GoTable(o)
+	if t == nil {
+		return 0, false
+	}
+	return t.FrameSize(pc - o.Bias)
+}

@@ -8,6 +8,7 @@
 //   - call frame information (package cfi) for the code the frame executes;
 //   - the context the kernel saved, if the code is a signal trampoline that has
 //     no call frame information;
+//   - a table of frame sizes, which Go programs have when stripped;
 //   - the frame-pointer chain;
 //   - in the innermost frame, and in one interrupted by a signal, what can be
 //     guessed: a call through a null or wild pointer has just pushed the return

@@ -14,6 +14,9 @@ func (w *walk) without(f *Frame, s *step) error {
 	if f.Exact && wild {
 		return w.entered(f, s)
 	}
+	if w.sized(f, s) {
+		return nil
+	}
 	if f.Exact && w.u.Arch.x86 && (w.prologue(f, s) || w.leaf(f, s)) {
 		return nil
 	}

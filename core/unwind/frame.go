@@ -11,9 +11,10 @@ const (
 	SourceSignal                   // the context the kernel saved for a signal handler
 	SourceFP                       // the frame-pointer chain
 	SourceGuess                    // a likely return address found on the stack
+	SourceSize                     // a table of frame sizes: Go's own
 )
 
-var sourceNames = [...]string{"entry", "cfi", "debug_frame", "signal", "fp", "guess"}
+var sourceNames = [...]string{"entry", "cfi", "debug_frame", "signal", "fp", "guess", "size"}
 
 func (s Source) String() string {
 	if int(s) < len(sourceNames) {

@@ -64,16 +64,18 @@ type Unwinder struct {
 
 	code  Code
 	funcs Functions
+	sizes FrameSizes
 	plans map[uint64]*plan
 	rules int // in plans
 }
 
-// New makes an unwinder. tables may be nil; if it has the abilities Code and
-// Functions, these are used, too.
+// New makes an unwinder. tables may be nil; if it has the abilities Code,
+// Functions and FrameSizes, these are used, too.
 func New(a *Arch, m mem.Space, tables Tables) *Unwinder {
 	u := &Unwinder{Arch: a, Mem: m, Tables: tables}
 	u.code, _ = tables.(Code)
 	u.funcs, _ = tables.(Functions)
+	u.sizes, _ = tables.(FrameSizes)
 	return u
 }
 

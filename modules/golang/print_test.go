@@ -53,6 +53,9 @@ func TestStripped(t *testing.T) {
 					t.Errorf("no %s on the stack:\n%s", f, stack)
 				}
 			}
+			if n := strings.Count(stack, "main.crash+"); n != 4 { // the first has no frame of its own when fault faults
+				t.Errorf("main.crash is on the stack %d times:\n%s", n, stack)
+			}
 			m, err := s.Namespace().LookupName("", "main.crash")
 			if err != nil {
 				t.Fatal(err)
