@@ -279,7 +279,7 @@ var varsSubjects = []struct {
 	{"c/O2", 17, 12, 0}, {"c/O3", 1, 12, 0}, {"c/fp", 17, 12, 0}, {"c/O2/sighandler", 17, 16, 0},
 	{"c/dwarf2", 1, 12, 1}, {"c/dwarf4", 1, 12, 0}, {"c/static/segv", 17, 12, 0}, {"c/buildid", 1, 12, 0},
 	{"cxx/segv", 1, 16, 0}, {"cxx/throw", 1, 16, 0}, {"cxx/O2/abort", 1, 16, 2},
-	{"rust/segv", 1, 20, 0}, {"rust/O/panic", 1, 20, 1}, {"go/noopt", 1, 16, 40}, {"go/crash", 1, 16, 40},
+	{"rust/segv", 1, 20, 0}, {"rust/O/panic", 1, 20, 5}, {"go/noopt", 1, 16, 40}, {"go/crash", 1, 16, 40},
 }
 
 // TestVariablesAgainstGDB compares arguments and locals with gdb's: integers,

@@ -11,10 +11,9 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
@@ -107,8 +106,8 @@ func (r *Result) OK() *Result {
 // Want compares the output, to the byte.
 func (r *Result) Want(text string) *Result {
 	r.t.Helper()
-	if d := cmp.Diff(text, r.Out); d != "" {
-		r.t.Errorf("%s (-want +got):\n%s%s", r.cmd, d, r.Err)
+	if r.Out != text {
+		r.t.Errorf("%s:\n%swant\n%s%s", r.cmd, r.Out, text, r.Err)
 	}
 	return r
 }
@@ -120,8 +119,8 @@ func (r *Result) WantLines(lines ...string) *Result {
 	for _, l := range strings.Split(strings.TrimSpace(r.Out), "\n") {
 		got = append(got, strings.TrimSpace(l))
 	}
-	if d := cmp.Diff(lines, got); d != "" {
-		r.t.Errorf("%s (-want +got):\n%s%s", r.cmd, d, r.Err)
+	if !slices.Equal(lines, got) {
+		r.t.Errorf("%s:\n%q\nwant\n%q\n%s", r.cmd, got, lines, r.Err)
 	}
 	return r
 }
