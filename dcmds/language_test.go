@@ -102,7 +102,7 @@ func TestLanguageDcmds(t *testing.T) {
 		{"::sysbp -o read 0t59;::fltbp -T page;::events ! tail +3", "[ 1 ] -     0  0 stop on exit from read                   -                    \n" +
 			"[ 2 ] -     0  0 stop on exit from execve                 -                    \n" +
 			"[ 3 ] - T   0  0 stop on FLTPAGE                          -                    \n"},
-		{"::sysbp nope;::sysbp -w open ! head -1", "mdb: invalid system call name -- nope\nmdb: illegal option -- w\n" +
+		{"::sysbp nope;::sysbp -w open", "mdb: invalid system call name -- nope\nmdb: illegal option -- w\n" +
 			"Usage: [address]::sysbp [+/-dDestT] [-io] [-c cmd] [-n count] syscall ...\nmdb: try '::help sysbp' for more information\n"},
 		{"::sysbp 0t9999;::fltbp 0t14", "mdb: failed to trace system call 9999: invalid system call number\nmdb: failed to trace fault 14: invalid fault number\n"},
 		{"$i ! cut -d' ' -f1-3", "HUP INT QUIT\n"},

@@ -136,6 +136,11 @@ func runObjects(c *core.Ctx) error {
 		if o.Size == 0 {
 			continue // an object file is not mapped
 		}
+		if c.Opt('v') && c.Prog == "mdb" && !c.Opts.JSON && !c.PipeOut {
+			// MDB's version is a label of the types, which CTF stopped to have.
+			c.Printf("%-28s %s\n", objectPath(o), "Unknown")
+			continue
+		}
 		if c.Opt('v') && !c.PipeOut {
 			c.Record(func() { c.Printf("%-28s %s\n", o.Name, version(o)) },
 				namedField("name", o.Name), namedField("version", version(o)), namedField("path", o.Path),

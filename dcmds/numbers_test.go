@@ -48,3 +48,15 @@ func TestWrongMembers(t *testing.T) {
 		}
 	}
 }
+
+// Under the name mdb a quoted name is no operand: yyparse gets a string token
+// where mdb_grammar.y has none.
+func TestQuotedOperand(t *testing.T) {
+	const syntax = "mdb: syntax error on line 1 of test near \"\\\"a\\\"\"\n"
+	for _, in := range []string{`"a"=X`, `"a"`, `1+"a"`, `*"a"`} {
+		_, run := session(t, nil)
+		if diff := cmp.Diff(syntax, run(in+"\n")); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", in, diff)
+		}
+	}
+}

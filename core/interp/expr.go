@@ -180,6 +180,8 @@ func (in *Interp) parseExpr(text string) *lang.Statement {
 	p := lang.NewParser(lang.NewString(text), "(string)", lang.Options{
 		Input: lang.InputString,
 		Radix: func() int { return key.radix },
+
+		NoQuoted: in.s.Prog == "mdb",
 	})
 	stmt, err := p.Next()
 	if err != nil || stmt.Addr == nil || stmt.Count != nil || stmt.Shell != nil || len(stmt.Commands) > 0 {

@@ -124,6 +124,8 @@ func (f *frame) open(in *Interp, src lang.Source, name string, input lang.Input,
 		Line:  line,
 		Radix: func() int { return in.s.Opts.Radix },
 		Check: func(n lang.Node) error { return in.check(f, n) },
+
+		NoQuoted: in.s.Prog == "mdb",
 	})
 }
 

@@ -101,6 +101,9 @@ func (p *Parser) operand() (*Expr, error) {
 		}
 		return e, p.reduce(e)
 	case tkString:
+		if p.opts.NoQuoted {
+			break
+		}
 		p.advance()
 		e := &Expr{Op: Quoted, Text: t.text}
 		return e, p.reduce(e)

@@ -31,6 +31,8 @@ type Options struct {
 	// on it; see the package comment. An error ends the statement and is
 	// returned by Next; if it came from At, the place is added.
 	Check func(Node) error
+	// NoQuoted makes a quoted name no operand but a syntax error, as in MDB.
+	NoQuoted bool
 }
 
 // Parser reads statements from a Source.
