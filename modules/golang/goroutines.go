@@ -61,7 +61,7 @@ func newGoroutineFilter(c *core.Ctx) goroutineFilter {
 	return f
 }
 
-// state tells whether a goroutine is in a state that is asked for.
+// wants tells whether a goroutine is in a state that is asked for.
 func (f *goroutineFilter) wants(r *goRuntime, g *goroutine) bool {
 	if g.dead() && !f.dead && f.state != g.state() {
 		return false
@@ -87,21 +87,47 @@ func runGoroutines(c *core.Ctx) error {
 		l.filter.dead = true
 		return eachGiven(c, r, l.show)
 	}
-	failed := false
+	bad := complaints{c: c}
 	err = r.goroutines(c, func(g *goroutine, err error) bool {
 		if err == nil {
 			err = l.show(g)
 		}
-		if err != nil {
-			c.Warnf("%s", err.Error())
-			failed = true
-		}
-		return true
+		return bad.add(err)
 	})
-	if err == nil && failed {
-		err = core.ErrFailed
+	if err == nil {
+		err = bad.result()
 	}
 	return err
+}
+
+// complaints counts what is wrong with the elements of a list, so that a list that
+// is none does not fill the screen.
+type complaints struct {
+	c *core.Ctx
+	n int
+}
+
+// maxComplaints is how many elements may be bad before the rest is left.
+const maxComplaints = 50
+
+// add reports an error; false tells to give up.
+func (b *complaints) add(err error) bool {
+	if err == nil {
+		return true
+	}
+	b.c.Warnf("%s", err.Error())
+	if b.n++; b.n >= maxComplaints {
+		b.c.Warnf("%d elements of the list cannot be read; the rest is left out", b.n)
+		return false
+	}
+	return true
+}
+
+func (b *complaints) result() error {
+	if b.n > 0 {
+		return core.ErrFailed
+	}
+	return nil
 }
 
 // eachGiven runs f on the goroutines of the pipe, or the one at the address.

@@ -287,19 +287,17 @@ func runGospans(c *core.Ctx) error {
 		return err
 	}
 	var sum spanSummary
-	bad := false
+	bad := complaints{c: c}
 	for i, at := range list {
 		if i%1024 == 0 && c.Err() != nil {
 			return core.ErrIntr
 		}
 		s, err := r.spanAt(at)
-		if err != nil {
-			c.Warnf("%s", err.Error())
-			bad = true
-			continue
+		if !bad.add(err) {
+			break
 		}
 		switch {
-		case s.State == spanDead && !c.Opt('a'):
+		case err != nil, s.State == spanDead && !c.Opt('a'):
 		case c.Opt('s'):
 			sum.add(s)
 		default:
@@ -309,10 +307,7 @@ func runGospans(c *core.Ctx) error {
 	if c.Opt('s') {
 		sum.print(c)
 	}
-	if bad {
-		return core.ErrFailed
-	}
-	return nil
+	return bad.result()
 }
 
 // spanSummary adds up the spans by class; the last entry is that of stacks.

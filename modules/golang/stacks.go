@@ -72,18 +72,15 @@ func runGostacks(c *core.Ctx) error {
 	if c.HasAddr || c.PipeIn {
 		err = eachGiven(c, r, func(g *goroutine) error { gr.add(g); return nil })
 	} else {
-		bad := false
+		bad := complaints{c: c}
 		err = r.goroutines(c, func(g *goroutine, err error) bool {
-			if err != nil {
-				c.Warnf("%s", err.Error())
-				bad = true
-			} else {
+			if err == nil {
 				gr.add(g)
 			}
-			return c.Err() == nil
+			return bad.add(err) && c.Err() == nil
 		})
-		if err == nil && bad {
-			err = core.ErrFailed
+		if err == nil {
+			err = bad.result()
 		}
 	}
 	if c.Err() != nil {

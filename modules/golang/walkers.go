@@ -29,12 +29,24 @@ func walkGoroutines(c *core.Ctx, dead bool) iter.Seq2[core.Elem, error] {
 		}
 		t, err := r.typeNamed("runtime.g")
 		if err == nil {
+			var bad error // the first; those that can be read are walked all the same
+			stopped := false
 			err = r.goroutines(c, func(g *goroutine, err error) bool {
 				if err != nil {
-					return yield(core.Elem{}, err)
+					if bad == nil {
+						bad = err
+					}
+					return true
 				}
-				return g.dead() && !dead || yield(core.Elem{Val: g.Addr, Type: t, Obj: g}, nil)
+				stopped = (!g.dead() || dead) && !yield(core.Elem{Val: g.Addr, Type: t, Obj: g}, nil)
+				return !stopped
 			})
+			if stopped {
+				return
+			}
+			if err == nil {
+				err = bad
+			}
 		}
 		if err != nil {
 			yield(core.Elem{}, err)

@@ -173,3 +173,24 @@ func small(t *Table, data []byte) []byte {
 	part(7, fn)
 	return out
 }
+
+// TestSmall checks the table that fuzzing begins with.
+func TestSmall(t *testing.T) {
+	data, start := self(t)
+	whole, err := Open(data, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab, err := Open(small(whole, data), start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, ok := tab.At(0)
+	w, _ := whole.At(0)
+	if !ok || tab.Len() != 1 || f.Name != w.Name || f.Entry != w.Entry {
+		t.Errorf("function %+v (%v), want %+v", f, ok, w)
+	}
+	if _, line, ok := tab.Line(f.Entry); !ok || line <= 0 {
+		t.Errorf("line %d (%v)", line, ok)
+	}
+}
