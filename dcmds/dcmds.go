@@ -53,6 +53,7 @@ func Module() *core.Module {
 			controlDcmds(),
 			systemEventDcmds(),
 			linkersetDcmds(),
+			showrevDcmds(),
 			statusDcmds(),
 			regsDcmds(),
 			fpregsDcmds(),
