@@ -304,7 +304,8 @@ func (p *renderer) iface(t *goType, addr uint64, depth int) *shown {
 	default: // a structure or array of one pointer lies in the word itself
 		v = p.value(dyn, addr+size, depth)
 	}
-	if v.text != dyn.name && (v.open == 0 || len(v.text) < len(dyn.name) || v.text[:len(dyn.name)] != dyn.name) {
+	followed := dyn.kind == kindPointer && v.open != 0 // "&main.cat { ... }" says what it is
+	if !followed && v.text != dyn.name && (v.open == 0 || len(v.text) < len(dyn.name) || v.text[:len(dyn.name)] != dyn.name) {
 		v.text = dyn.name + "(" + v.text + ")"
 	}
 	if v.open == 0 && v.err == nil {

@@ -39,7 +39,7 @@ func TestGoprint(t *testing.T) {
 		{`"main.anyMap"::goprint`, "map[interface {}]interface {} (len 3) {\n    int(1) = string(\"one\")\n" +
 			"    main.point { x = 3, y = 4 } = *main.cat(ADDR)\n    string(\"two\") = int(2)\n}\n"},
 		{`"main.keepers"::goprint`, "[]main.keeper (len 3, cap 3) [ *main.cat(ADDR), main.stone(12), nil ]\n"},
-		{`"main.keepers"::goprint -p`, "[]main.keeper (len 3, cap 3) [\n    *main.cat(&main.cat) { name = \"kit\", lives = 7 }\n    main.stone(12)\n    nil\n]\n"},
+		{`"main.keepers"::goprint -p`, "[]main.keeper (len 3, cap 3) [\n    &main.cat { name = \"kit\", lives = 7 }\n    main.stone(12)\n    nil\n]\n"},
 		{`"main.efaces"::goprint`, "[]interface {} (len 11, cap 11) [\n    nil\n    int(7)\n    string(\"seven\")\n    float64(7.5)\n    bool(true)\n" +
 			"    *main.cat(ADDR)\n    main.cat { name = \"tib\", lives = 8 }\n    main.stone(3)\n    []int (len 2, cap 2) [ 1, 2 ]\n" +
 			"    main.point { x = 1, y = -1 }\n    nil\n]\n"},
