@@ -69,6 +69,9 @@ func runMappings(c *core.Ctx) error {
 	}
 	mapHeader(c)
 	maps, err := mappings(c.Session)
+	if t := c.Session.Context().Target; t != nil && t.Kind() == "raw" && (c.HasAddr || len(c.Args) == 1) {
+		maps, err = nil, core.ErrNotSup // a file is one mapping that cannot be looked for
+	}
 	switch {
 	case c.HasAddr:
 		return mappingAt(c, maps, err, c.Addr)

@@ -1,6 +1,7 @@
 package dcmds
 
 import (
+	"cmp"
 	"debug/elf"
 	"fmt"
 	"slices"
@@ -59,6 +60,7 @@ type nmRow struct {
 	sym.Symbol
 	object *sym.Object // nil for private symbols
 	label  string      // printed in the column obj
+	title  string      // printed in the column name, if it is not the name
 }
 
 // nmColumns in the order in which they are printed.
@@ -73,7 +75,7 @@ var nmColumns = []nmColumn{
 	{"shndx", "Shndx", fixed(8), func(n *nm, r *nmRow) string { return fmt.Sprintf("%-8s", symSection(r.Section)) }},
 	{"ctfid", "CTF ID", fixed(9), (*nm).typeID},
 	{"ctype", "C Type", fixed(50), func(n *nm, r *nmRow) string { return fmt.Sprintf("%-50s", n.ctype(r)) }},
-	{"name", "Name", fixed(0), func(n *nm, r *nmRow) string { return r.Name }},
+	{"name", "Name", fixed(0), func(n *nm, r *nmRow) string { return cmp.Or(r.title, r.Name) }},
 }
 
 func fixed(n int) func(*nm) int { return func(*nm) int { return n } }
@@ -362,12 +364,16 @@ func (n *nm) header() {
 func (n *nm) atAddress() error {
 	ns := n.c.Session.Namespace()
 	m, err := ns.LookupAddr(n.c.Addr, n.c.Opts.SymDist)
+	if cx := n.c.Session.Context(); cx.Target != nil {
+		if _, ok := core.As[core.Symbols](cx); !ok { // not even private symbols have addresses
+			err = core.ErrNotSup
+		}
+	}
 	if err != nil {
 		n.c.Warnf("%lr: %s", n.c.Addr, core.Reason(err))
 		return core.ErrFailed
 	}
-	r := nmRow{Symbol: m.Symbol, object: m.Object}
-	r.Name = ns.Label(m, n.c.Addr)
+	r := nmRow{Symbol: m.Symbol, object: m.Object, title: ns.Label(m, n.c.Addr)}
 	if m.Object != nil {
 		r.label = m.Object.Name
 	}
@@ -380,13 +386,19 @@ func (n *nm) tables(object string, sorted bool) error {
 	c := n.c
 	cx := c.Session.Context()
 	if _, ok := core.As[core.Symbols](cx); !ok {
-		return n.noSymbols(cx)
+		if sorted {
+			return nil // there is nothing to sort
+		}
+		return n.noSymbols(cx, object)
 	}
 	ns := c.Session.Namespace()
 	objs := ns.Objects()
 	if object != "" {
 		o, err := ns.Object(object)
-		if err != nil {
+		switch {
+		case err != nil && sorted:
+			return nil
+		case err != nil:
 			return c.Warn(err, "failed to iterate over symbols")
 		}
 		objs = []*sym.Object{o}
@@ -407,10 +419,13 @@ func (n *nm) tables(object string, sorted bool) error {
 }
 
 // noSymbols is what a target without symbols says: of each of its mappings.
-func (n *nm) noSymbols(cx *core.Context) error {
+func (n *nm) noSymbols(cx *core.Context, object string) error {
 	m, ok := core.As[core.Mapped](cx)
-	if !ok {
+	switch {
+	case !ok:
 		return n.c.Warn(core.ErrNoProc, "failed to iterate over symbols")
+	case object != "":
+		return n.c.Warn(core.ErrNotSup, "failed to iterate over symbols")
 	}
 	for _, mapping := range m.Mappings() {
 		n.c.Warnf("unable to dump symbol data for: %s", mapping.Name)
