@@ -82,7 +82,7 @@ func runGoroutines(c *core.Ctx) error {
 		return err
 	}
 	now, _ := r.now()
-	l := goroutineLister{c: c, r: r, now: now, t: t, filter: newGoroutineFilter(c), names: map[uint64]string{}}
+	l := goroutineLister{c: c, r: r, now: now, t: t, filter: newGoroutineFilter(c)}
 	if c.HasAddr || c.PipeIn {
 		l.filter.dead = true
 		return eachGiven(c, r, l.show)
@@ -164,19 +164,13 @@ type goroutineLister struct {
 	t      *ctype.Type
 	now    int64
 	filter goroutineFilter
-	names  map[uint64]string // of functions, by PC
 }
 
 func (l *goroutineLister) name(pc uint64) string {
 	if pc == 0 {
 		return ""
 	}
-	n, ok := l.names[pc]
-	if !ok {
-		n = l.r.function(pc)
-		l.names[pc] = n
-	}
-	return n
+	return l.r.function(pc)
 }
 
 // show writes the row of a goroutine if it is wanted.

@@ -17,11 +17,14 @@ var errNoDWARF = errors.New("the program has no type data of the Go runtime (lin
 // goRuntime is what the module knows of one Go program: its types and where its
 // variables are. It lasts until the target changes.
 type goRuntime struct {
-	s       *core.Session
-	w       *value.World
-	types   typeTable
-	reasons []string // by wait reason
-	modules []moduleData
+	s     *core.Session
+	w     *value.World
+	types typeTable
+	named map[string]*ctype.Type // by the first of the names asked for
+	// functions are the names of functions, by PC.
+	functions map[uint64]string
+	reasons   []string // by wait reason
+	modules   []moduleData
 	// modulesErr is why modules may lack some.
 	modulesErr error
 	arenas     *arenaMap
@@ -44,10 +47,17 @@ func runtimeOf(s *core.Session) (*goRuntime, error) {
 // typeNamed finds the first of the names that the program has: alternatives are
 // those of several Go releases.
 func (r *goRuntime) typeNamed(names ...string) (*ctype.Type, error) {
+	if t := r.named[names[0]]; t != nil {
+		return t, nil
+	}
 	var first error
 	for _, n := range names {
 		t, err := r.s.LookupType(n)
 		if err == nil {
+			if r.named == nil {
+				r.named = map[string]*ctype.Type{}
+			}
+			r.named[names[0]] = t
 			return t, nil
 		}
 		if first == nil {
@@ -178,8 +188,16 @@ func (r *goRuntime) stringAt(addr, limit uint64) (string, bool, error) {
 
 // function names the function that a PC is in, "0x…" if there is none.
 func (r *goRuntime) function(pc uint64) string {
-	if m, err := r.s.Namespace().LookupAddr(pc, 0); err == nil {
-		return m.Name
+	if n, ok := r.functions[pc]; ok {
+		return n
 	}
-	return fmt.Sprintf("%#x", pc)
+	if r.functions == nil || len(r.functions) > maxTypes {
+		r.functions = map[uint64]string{}
+	}
+	n := fmt.Sprintf("%#x", pc)
+	if m, err := r.s.Namespace().LookupAddr(pc, 0); err == nil {
+		n = m.Name
+	}
+	r.functions[pc] = n
+	return n
 }
