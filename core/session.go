@@ -38,6 +38,10 @@ type Session struct {
 	// leaves warnings as they are.
 	Paint func(msg string) string
 
+	// Contain makes a fault in a command's code an error of that command. Tests
+	// leave it off, so that faults are seen.
+	Contain bool
+
 	// Available are modules that are compiled in and load when the target
 	// holds what they are for, or by ::load.
 	Available []*Module

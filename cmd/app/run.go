@@ -31,6 +31,7 @@ func newApp(c *config, extra []*core.Module) *app {
 	a := &app{c: c}
 	a.s = core.NewSession(c.prog, os.Stdout, os.Stderr)
 	a.s.In = os.Stdin
+	a.s.Contain = true
 	a.s.Eval = interp.New(a.s)
 	a.tty = !c.hasEval && line.IsTerminal(os.Stdin) && line.IsTerminal(os.Stdout)
 	a.s.Out.SetTTY(line.IsTerminal(os.Stdout))

@@ -3,6 +3,8 @@ package interp
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/out"
@@ -231,12 +233,12 @@ func (in *Interp) interrupted(st *stage) error {
 	return core.ErrIntr
 }
 
-func (in *Interp) invokeOne(c *core.Ctx, d *core.Dcmd) error {
+func (in *Interp) invokeOne(c *core.Ctx, d *core.Dcmd) (err error) {
 	if c.Dcmd != d {
 		c.Dcmd = d
 		c.Args = c.Stage.RawArgs
 		if d.Opts != nil {
-			if err := c.ParseOpts(); err != nil {
+			if err = c.ParseOpts(); err != nil {
 				return err
 			}
 		}
@@ -251,7 +253,18 @@ func (in *Interp) invokeOne(c *core.Ctx, d *core.Dcmd) error {
 			return core.ErrUsage
 		}
 	}
+	if in.s.Contain {
+		defer contain(d, &err)
+	}
 	return d.Run(c)
+}
+
+// contain turns a fault in a dcmd's code into an error of that command: it must not
+// end the session, in which hours of work may stand.
+func contain(d *core.Dcmd, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("internal error in %s`%s: %v\n%s", d.Module.Name, d.Name, r, debug.Stack())
+	}
 }
 
 // usage prints a dcmd's synopsis as an error message.
