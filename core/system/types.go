@@ -77,6 +77,11 @@ func (in *Info) Debug() (*dwarf.Data, error) {
 		o.Name = in.Object.Name
 		o.BuildID = in.Found.BuildID
 		o.Supplementary = in.files.supplementary(f)
+		beside := []string{set.File.Path}
+		if f != set.File {
+			beside = append(beside, f.Path)
+		}
+		o.Split, o.Package = in.files.splitFile(beside), packageFile(beside)
 		in.debug, in.debugErr = dwarf.New(f.ReaderAt(), o)
 		if in.debugErr != nil {
 			in.debug = nil

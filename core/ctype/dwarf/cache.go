@@ -12,7 +12,7 @@ const (
 	cacheKind  = "dwarfindex"
 	cacheLocal = "dwarflocal" // of names inside functions
 	// cacheVersion rises when the meaning of an index changes.
-	cacheVersion = 2
+	cacheVersion = 3
 	// cacheAbove is the size of .debug_info from which on it is worth it. Below,
 	// reading the file takes a few milliseconds, unless it is compressed.
 	cacheAbove = 1 << 20
@@ -21,8 +21,8 @@ const (
 // cacheKey identifies the file's contents: the build-id, and the sizes of the
 // sections an index speaks of, since a stripped file has the same build-id.
 func (d *Data) cacheKey() string {
-	return fmt.Sprintf("%d %s info=%d types=%d abbrev=%d str=%d", cacheVersion,
-		d.opts.BuildID, d.info.length(), d.types.length(), d.abbrev.length(), d.strs.length())
+	return fmt.Sprintf("%d %s info=%d types=%d abbrev=%d str=%d split=%x", cacheVersion,
+		d.opts.BuildID, d.info.length(), d.types.length(), d.abbrev.length(), d.strs.length(), d.split.sum)
 }
 
 func (s *section) length() uint64 {
@@ -33,7 +33,7 @@ func (s *section) length() uint64 {
 }
 
 func (d *Data) cacheable() bool {
-	return d.opts.Cache != nil && d.opts.BuildID != "" && d.info.length() >= d.cacheAbove
+	return d.opts.Cache != nil && d.opts.BuildID != "" && d.infoSize() >= d.cacheAbove
 }
 
 func kindOf(deep bool) string {

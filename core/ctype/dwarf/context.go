@@ -89,6 +89,20 @@ func (u *Unit) dieAt(off uint64) (die, error) {
 	return e, err
 }
 
+// split translates an offset of the unit's own .debug_info.
+func (u *Unit) split(off uint64) uint64 {
+	if s := u.u.split; s != nil {
+		return off + uint64(s.base)
+	}
+	return off
+}
+
+// CallRef is Data.CallRef for an expression of the unit.
+func (u *Unit) CallRef(off uint64) ([]byte, error) { return u.u.d.CallRef(u.split(off)) }
+
+// VariableAt is Data.VariableAt for an expression of the unit.
+func (u *Unit) VariableAt(off uint64) (Variable, error) { return u.u.d.VariableAt(u.split(off)) }
+
 // CallRef gives the location expression of the DIE at an offset of .debug_info
 // (DW_OP_call_ref); nil if it has none.
 func (d *Data) CallRef(off uint64) ([]byte, error) {

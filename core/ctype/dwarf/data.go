@@ -31,6 +31,11 @@ type Options struct {
 	// file's directory, and its build-id (in DWARF 5 another checksum) in hex,
 	// which is checked later. Without it what lies there fails with ErrSupplementary.
 	Supplementary func(path, buildID string) (io.ReaderAt, error)
+	// Split, if set, opens the .dwo file with a split unit, whose identity is
+	// checked later; Package the program's .dwp package, nil if it has none. What
+	// is in neither is missing from the Data, see MissingSplit.
+	Split   func(DwoName) (io.ReaderAt, error)
+	Package func() (io.ReaderAt, error)
 }
 
 // Data is the debug information of one file. It is safe for concurrent use.
@@ -38,8 +43,8 @@ type Data struct {
 	opts Options
 	im   *image
 
-	info, types, abbrev, strs, lineStr, strOffsets, addr *section
-	ranges, rnglists, loc, loclists, line, aranges       *section
+	sections
+	aranges *section
 
 	headersOnce sync.Once
 	headerList  []header
@@ -53,7 +58,10 @@ type Data struct {
 	index   indexState
 	pcs     pcState
 
-	alt altState
+	alt   altState
+	split splitState
+	// splitOf gives the number of a skeleton's split unit.
+	splitOf map[ref]int
 
 	cacheAbove uint64 // size of .debug_info from which on the index is cached
 }
@@ -74,14 +82,7 @@ func New(r io.ReaderAt, opts Options) (*Data, error) {
 
 func newData(im *image, opts Options) *Data {
 	d := &Data{opts: opts, im: im, made: map[typeKey]*ctype.Type{}, cacheAbove: cacheAbove}
-	for name, p := range map[string]**section{
-		"info": &d.info, "types": &d.types, "abbrev": &d.abbrev, "str": &d.strs,
-		"line_str": &d.lineStr, "str_offsets": &d.strOffsets, "addr": &d.addr,
-		"ranges": &d.ranges, "rnglists": &d.rnglists, "loc": &d.loc,
-		"loclists": &d.loclists, "line": &d.line, "aranges": &d.aranges,
-	} {
-		*p = im.sections[name]
-	}
+	d.sections, d.aranges = newSections(im, ""), im.sections["aranges"]
 	return d
 }
 
@@ -123,10 +124,18 @@ const (
 
 func (r ref) offset() uint64 { return uint64(r &^ (inTypes | inAlt)) }
 
-// sectionOf gives the section that holds a DIE.
-func (d *Data) sectionOf(r ref) *section {
-	if r&inTypes != 0 {
-		return d.types
+// place gives the section that holds a unit, and where.
+func (h *header) place(d *Data) (s *section, off uint64) {
+	switch sp := h.split; {
+	case sp != nil && h.inTypes:
+		return sp.secs.types, uint64(h.off - sp.base)
+	case sp != nil:
+		return sp.secs.info, uint64(h.off - sp.base)
+	case h.inTypes:
+		return d.types, h.off.offset()
 	}
-	return d.info
+	return d.info, h.off.offset()
 }
+
+// infoSize is how much there is to read, bytes.
+func (d *Data) infoSize() uint64 { return d.info.length() + d.split.bytes }

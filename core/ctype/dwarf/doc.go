@@ -28,7 +28,8 @@
 // DWARF, both byte orders, type units in .debug_types and .debug_info, sections
 // compressed as the gABI (zlib, zstd) and as GNU (.zdebug_) have it, partial
 // units as dwz makes them, in the file or in a supplementary one
-// (.gnu_debugaltlink, .debug_sup; the caller opens it). In a relocatable file (.o, kernel
+// (.gnu_debugaltlink, .debug_sup; the caller opens it); split units in .dwo files
+// and .dwp packages (split.go), of DWARF 5 and of GCC's DWARF 4. In a relocatable file (.o, kernel
 // module) the absolute relocations are applied.
 //
 // The standard library's debug/dwarf is not used to read: it holds all sections
@@ -49,8 +50,8 @@
 //
 // # Not handled
 //
-// Split DWARF (.dwo, .dwp files): a skeleton unit has code ranges and lines, and
-// nothing else. Virtual base classes are not listed as members: only the object
+// References between the compile units of one .dwo file in a package (GCC's LTO).
+// Virtual base classes are not listed as members: only the object
 // tells where they are. Types inside functions have no scope in their names, and
 // are found by name only in files of up to 16 MB of .debug_info. Where units
 // define different types of one name ("struct slot" of two drivers), a lookup

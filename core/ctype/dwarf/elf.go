@@ -44,7 +44,16 @@ type image struct {
 }
 
 // readImage finds the debug sections of an ELF file. Nothing but headers is read.
-func readImage(r io.ReaderAt) (im *image, err error) {
+func readImage(r io.ReaderAt) (*image, error) {
+	im, err := parseImage(r)
+	if err == nil && im.sections["info"] == nil && im.sections["line"] == nil {
+		return nil, ErrNoDWARF
+	}
+	return im, err
+}
+
+// parseImage is readImage for any ELF file.
+func parseImage(r io.ReaderAt) (im *image, err error) {
 	// debug/elf is the one reader here that is not ours and it has panicked on
 	// malformed files before.
 	defer func() {
@@ -92,9 +101,6 @@ func readImage(r io.ReaderAt) (im *image, err error) {
 		im.sections[name] = im.section(r, f, ps)
 	}
 	im.readSup()
-	if im.sections["info"] == nil && im.sections["line"] == nil {
-		return nil, ErrNoDWARF
-	}
 	return im, nil
 }
 

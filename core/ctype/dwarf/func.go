@@ -39,7 +39,7 @@ type Inlined struct {
 func (d *Data) Function(pc uint64) (*Func, error) {
 	var f *Func
 	err := d.unitsAt(pc, func(u *unit) bool {
-		if e, ok := u.functionAt(pc); ok {
+		if e, ok := u.code().functionAt(pc); ok {
 			f = newFunc(e)
 		}
 		return f == nil

@@ -24,11 +24,13 @@ type header struct {
 	off       ref    // of the header
 	size      uint64 // of the whole unit, bytes
 	abbrevOff uint64
-	sig       uint64 // type units: signature
+	sig       uint64 // of type units; the identity of a skeleton and its split unit
 	typeOff   uint64 // type units: offset of the type's DIE from off
 	enc       encoding
 	kind      uint8
 	length    uint8 // of the header itself
+	inTypes   bool  // in .debug_types
+	split     *splitUnit
 }
 
 func (h *header) isType() bool { return h.kind == utType || h.kind == utSplitType }
@@ -38,6 +40,7 @@ func (h *header) isType() bool { return h.kind == utType || h.kind == utSplitTyp
 func (d *Data) headers() ([]header, error) {
 	d.headersOnce.Do(func() {
 		if d.headersErr = d.readHeaders(d.info, 0); d.headersErr == nil {
+			d.readSplit()
 			d.headersErr = d.readHeaders(d.types, inTypes)
 		}
 		for i := range d.headerList {
@@ -63,9 +66,18 @@ func (d *Data) readHeaders(s *section, in ref) error {
 	if !s.present() {
 		return nil
 	}
+	return d.eachHeader(s, 0, s.size, in != 0, func(h header) {
+		h.off |= in
+		d.headerList = append(d.headerList, h)
+	})
+}
+
+// eachHeader calls f for the headers of the units that begin from off to end of a
+// section.
+func (d *Data) eachHeader(s *section, off, end uint64, types bool, f func(header)) error {
 	// Enough for any header.
 	const most = 48
-	for off := uint64(0); ; {
+	for off < end {
 		b, err := s.upTo(off, most)
 		if err != nil {
 			return err
@@ -76,19 +88,20 @@ func (d *Data) readHeaders(s *section, in ref) error {
 		if len(d.headerList) >= maxUnits || off > uint64(maxRef) {
 			return fmt.Errorf("section %s: too many units", s.name)
 		}
-		h, err := parseHeader(b, in != 0, d.im.big)
+		h, err := parseHeader(b, types, d.im.big)
 		if err == nil && h.size > s.size-off && s.r != nil {
 			err = errShort
 		}
 		if err != nil {
 			return fmt.Errorf("unit at %#x of section %s: %w", off, s.name, err)
 		}
-		h.off = ref(off) | in
+		h.off, h.inTypes = ref(off), types
 		if h.size > uint64(h.length) { // else it is padding
-			d.headerList = append(d.headerList, h)
+			f(h)
 		}
 		off += h.size
 	}
+	return nil
 }
 
 // parseHeader decodes a unit header (DWARF 5 section 7.5.1, DWARF 4 section 7.5.1).
@@ -127,7 +140,7 @@ func parseHeader(b []byte, types, big bool) (h header, err error) {
 		h.sig = c.u64()
 		h.typeOff = c.offset(is64)
 	case utSkeleton, utSplitCompile:
-		c.u64()
+		h.sig = c.u64()
 	}
 	switch h.enc.addrSize {
 	case 2, 4, 8:

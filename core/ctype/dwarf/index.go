@@ -82,6 +82,9 @@ func (d *Data) indexed(ctx context.Context, have **index, deep bool) (*index, er
 	if *have != nil {
 		return *have, nil
 	}
+	if _, err := d.headers(); err != nil {
+		return nil, err
+	}
 	x := d.cachedIndex(deep)
 	if x == nil {
 		var err error

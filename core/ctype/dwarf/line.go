@@ -142,7 +142,7 @@ func (d *Data) PCs(file string, line int) ([]uint64, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if hs[i].isType() || hs[i].kind == utPartial {
+		if hs[i].split != nil || hs[i].isType() || hs[i].kind == utPartial {
 			continue
 		}
 		u, err := d.unitNumber(i)
@@ -181,6 +181,9 @@ func (t *LineTable) appendPCs(out []uint64, file string, line int) []uint64 {
 
 func (u *unit) compDir() string {
 	v, ok := u.root.get(stddwarf.AttrCompDir)
+	if !ok && u.skel != nil {
+		return u.skel.compDir()
+	}
 	if !ok {
 		return ""
 	}
@@ -198,6 +201,9 @@ func (u *unit) fileName(n uint64) string {
 }
 
 func (u *unit) lineTable() (*LineTable, error) {
+	if u.skel != nil {
+		return u.skel.lineTable()
+	}
 	u.linesOnce.Do(func() {
 		if u.lines, u.linesErr = u.readLines(); u.linesErr != nil {
 			u.linesErr = fmt.Errorf("read line table: %w", u.linesErr)
@@ -211,7 +217,8 @@ func (u *unit) readLines() (*LineTable, error) {
 	if !ok {
 		return &LineTable{}, nil
 	}
-	s := u.d.line
+	s := u.s.line
+	v.u += u.contribution().line
 	b, err := s.bytes(v.u, 4)
 	if err != nil {
 		return nil, err

@@ -30,19 +30,25 @@ func (u *unit) locationAt(v value, pc uint64) (Expr, error) {
 	}
 	var found []byte
 	var err error
-	if u.enc.version < 5 {
-		err = u.d.loc.window(v.u, u.d.im.big, func(c *cursor) error {
+	switch {
+	case u.enc.version < 5 && u.split != nil:
+		err = u.s.loc.window(v.u+u.split.at.loc, u.d.im.big, func(c *cursor) error {
+			found, err = u.parseSplitLoc(c, pc)
+			return err
+		})
+	case u.enc.version < 5:
+		err = u.s.loc.window(v.u, u.d.im.big, func(c *cursor) error {
 			found = u.parseLoc(c, pc)
 			return nil
 		})
-	} else {
+	default:
 		off := v.u
 		if v.form == formLoclistx {
-			if off, err = u.listOffset(u.d.loclists, u.loclistsBase, v.u); err != nil {
+			if off, err = u.listOffset(u.s.loclists, u.loclistsBase, v.u); err != nil {
 				return out, fmt.Errorf("location list: %w", err)
 			}
 		}
-		err = u.d.loclists.window(off, u.d.im.big, func(c *cursor) error {
+		err = u.s.loclists.window(u.listAt(v, off, u.contribution().loc), u.d.im.big, func(c *cursor) error {
 			found, err = u.parseLoclist(c, pc)
 			return err
 		})
@@ -75,6 +81,50 @@ func (u *unit) parseLoc(c *cursor, pc uint64) []byte {
 		}
 	}
 	return nil
+}
+
+// parseSplitLoc decodes .debug_loc.dwo of DWARF 4, GCC's forerunner of DWARF 5's
+// lists: kinds of entries of the same names, whose operands are of fixed width and
+// whose expressions have a length of two bytes.
+func (u *unit) parseSplitLoc(c *cursor, pc uint64) (expr []byte, err error) {
+	base := u.lowPC
+	for range maxList {
+		var r Range
+		switch kind := c.u8(); kind {
+		case 0:
+			return nil, nil
+		case 1: // base address
+			if base, err = u.addrx(c.uleb()); err != nil {
+				return nil, err
+			}
+			continue
+		case lleViewPair:
+			c.uleb()
+			c.uleb()
+			continue
+		case 2, 3: // start and end, start and length
+			if r.Lo, err = u.addrx(c.uleb()); err != nil {
+				return nil, err
+			}
+			if kind == 3 {
+				r.Hi = r.Lo + uint64(c.u32())
+			} else if r.Hi, err = u.addrx(c.uleb()); err != nil {
+				return nil, err
+			}
+		case 4: // offsets from the base
+			r.Lo, r.Hi = base+uint64(c.u32()), base+uint64(c.u32())
+		default:
+			return nil, fmt.Errorf("unknown entry %#x", kind)
+		}
+		expr := c.take(uint64(c.u16()))
+		if c.err != nil {
+			return nil, nil
+		}
+		if r.Contains(pc) {
+			return expr, nil
+		}
+	}
+	return nil, nil
 }
 
 // Entries of location lists (DWARF 5 section 7.7.3) and GCC's view pair.

@@ -52,7 +52,7 @@ func (d *Data) lookupBase(n *ctype.Name) (*ctype.Type, error) {
 			}
 		}
 	}
-	if d.info != nil && d.info.size <= maxDeep {
+	if d.infoSize() <= maxDeep {
 		if x, err = d.localNames(ctx); err != nil {
 			return nil, err
 		}
@@ -183,7 +183,7 @@ func (d *Data) variableAt(x *index, name string, addr uint64) (die, bool) {
 	if e, ok := d.variableIn(x, name, addr); ok {
 		return e, true
 	}
-	if !numbered(name) && !(d.info != nil && d.info.size <= maxDeep) {
+	if !numbered(name) && d.infoSize() > maxDeep {
 		return die{}, false
 	}
 	x, err := d.localNames(d.context())

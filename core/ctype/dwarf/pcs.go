@@ -73,7 +73,7 @@ func (p *spanSet) build(d *Data, quick bool) error {
 		p.spans = d.readAranges(covered)
 	}
 	for i := range hs {
-		if covered[i] || hs[i].isType() || hs[i].kind == utPartial {
+		if covered[i] || hs[i].split != nil || hs[i].isType() || hs[i].kind == utPartial {
 			continue
 		}
 		rs, err := d.rootRanges(i)

@@ -83,18 +83,22 @@ func (s *section) window(off uint64, big bool, parse func(*cursor) error) error 
 func (u *unit) rangeList(v value) (out []Range, err error) {
 	big := u.d.im.big
 	if u.enc.version < 5 {
-		err = u.d.ranges.window(v.u+u.rnglistsBase, big, func(c *cursor) error {
+		off := v.u
+		if u.split != nil { // the base is that of the split unit, not of the skeleton
+			off += u.rnglistsBase
+		}
+		err = u.s.ranges.window(off, big, func(c *cursor) error {
 			out, err = u.parseRanges(c)
 			return err
 		})
 	} else {
 		off := v.u
 		if v.form == formRnglistx {
-			if off, err = u.listOffset(u.d.rnglists, u.rnglistsBase, v.u); err != nil {
+			if off, err = u.listOffset(u.s.rnglists, u.rnglistsBase, v.u); err != nil {
 				return nil, fmt.Errorf("range list: %w", err)
 			}
 		}
-		err = u.d.rnglists.window(off, big, func(c *cursor) error {
+		err = u.s.rnglists.window(u.listAt(v, off, u.contribution().rnglists), big, func(c *cursor) error {
 			out, err = u.parseRnglist(c)
 			return err
 		})
@@ -103,6 +107,23 @@ func (u *unit) rangeList(v value) (out []Range, err error) {
 		return nil, fmt.Errorf("range list: %w", err)
 	}
 	return out, nil
+}
+
+// contribution is where a unit of a package has its parts of the sections.
+func (u *unit) contribution() (at contributions) {
+	if u.split != nil {
+		at = u.split.at
+	}
+	return at
+}
+
+// listAt adds a unit's part of a section to an offset that was not taken from its
+// table of offsets.
+func (u *unit) listAt(v value, off, part uint64) uint64 {
+	if v.form == formSecOffset {
+		off += part
+	}
+	return off
 }
 
 // listOffset gives the place of a list by its index in the table of offsets that

@@ -12,7 +12,7 @@ var errForm = errors.New("attribute has an unexpected form")
 
 // str gives the text of an attribute of class string.
 func (u *unit) str(v value) (string, error) {
-	d := u.d
+	d := u.s
 	switch v.form {
 	case formString:
 		return string(v.b), nil
@@ -27,7 +27,7 @@ func (u *unit) str(v value) (string, error) {
 		}
 		return d.strs.str(off)
 	case formStrpSup, formGNUStrpAlt:
-		alt, err := d.supplementary()
+		alt, err := u.d.supplementary()
 		if err != nil {
 			return "", err
 		}
@@ -38,7 +38,7 @@ func (u *unit) str(v value) (string, error) {
 
 // strOffset gives entry i of the unit's part of .debug_str_offsets.
 func (u *unit) strOffset(i uint64) (uint64, error) {
-	return u.d.tableEntry(u.d.strOffsets, u.strOffsetsBase, i, u.enc.offsetSize())
+	return u.d.tableEntry(u.s.strOffsets, u.strOffsetsBase, i, u.enc.offsetSize())
 }
 
 // tableEntry reads entry i of a table of numbers of one size.
@@ -65,6 +65,9 @@ func (u *unit) ref(v value) (ref, error) {
 	case formRefAddr:
 		if v.u > uint64(maxRef) {
 			return 0, fmt.Errorf("reference %#x leaves .debug_info", v.u)
+		}
+		if u.split != nil {
+			return u.split.base + ref(v.u), nil
 		}
 		return ref(v.u), nil
 	case formRefSig8:
@@ -107,5 +110,5 @@ func (u *unit) address(v value) (uint64, error) {
 
 // addrx gives entry i of the unit's part of .debug_addr.
 func (u *unit) addrx(i uint64) (uint64, error) {
-	return u.d.tableEntry(u.d.addr, u.addrBase, i, int(u.enc.addrSize))
+	return u.d.tableEntry(u.s.addr, u.addrBase, i, int(u.enc.addrSize))
 }

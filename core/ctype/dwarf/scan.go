@@ -48,7 +48,7 @@ func newScanner(d *Data, strs []byte, deep bool) *scanner {
 // unit collects the names of the unit with the given number.
 func (s *scanner) unit(i int) {
 	h := &s.d.headerList[i]
-	sec := s.d.sectionOf(h.off)
+	sec, _ := h.place(s.d)
 	if sec.r != nil && sec.size > sec.keep && uint64(cap(s.buf)) < h.size {
 		s.buf = make([]byte, h.size+h.size/4)
 	}
@@ -65,8 +65,8 @@ func (s *scanner) unit(i int) {
 
 // get implements tableSource: a scanner needs one table at a time and reuses
 // its memory, which makes a fourth of the work of building an index otherwise.
-func (s *scanner) get(d *Data, off uint64, e encoding) (*abbrevs, error) {
-	k := abbrevKey{off, e}
+func (s *scanner) get(d *sections, off uint64, e encoding) (*abbrevs, error) {
+	k := abbrevKey{d, off, e}
 	if len(s.table.dense) > 0 && s.tableKey == k {
 		return &s.table, nil
 	}
@@ -254,7 +254,7 @@ func (w *walker) recordType(t tag, cl class, f *found, hash uint64, at ref) {
 	if !f.hasName {
 		return
 	}
-	if hash == hashStart && f.name.form == formStrp && f.name.u < uint64(len(w.seen)) {
+	if hash == hashStart && f.name.form == formStrp && w.u.split == nil && f.name.u < uint64(len(w.seen)) {
 		bit := uint8(1) << (cl&classMask - 1)
 		if f.decl {
 			bit <<= 4
@@ -331,6 +331,10 @@ func (w *walker) scopeHash(hash uint64, t tag, f *found, off int) uint64 {
 
 // text is unit.str with .debug_str at hand.
 func (w *walker) text(v value) string {
+	if w.u.split != nil {
+		s, _ := w.u.str(v)
+		return s
+	}
 	off := v.u
 	switch v.form {
 	case formStrp:

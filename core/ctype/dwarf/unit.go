@@ -10,6 +10,8 @@ import (
 type unit struct {
 	header
 	d    *Data
+	s    *sections
+	skel *unit  // of a split unit
 	data []byte // the whole unit: offsets of DIEs in it count from its header
 	tab  *abbrevs
 
@@ -34,19 +36,25 @@ type unit struct {
 
 // tableSource gives abbreviation tables: a cache, or a scanner's own.
 type tableSource interface {
-	get(d *Data, off uint64, e encoding) (*abbrevs, error)
+	get(s *sections, off uint64, e encoding) (*abbrevs, error)
 }
 
 // loadUnit reads a unit past the cache. h is a header of the list, or one that
 // claims a part of the unit only. buf is used for the bytes if it is large
 // enough and they are not in memory.
 func (d *Data) loadUnit(h header, buf []byte, tables tableSource) (*unit, error) {
-	u := &unit{header: h, d: d}
+	u := &unit{header: h, d: d, s: &d.sections}
+	abbrevOff := u.abbrevOff
+	if h.split != nil {
+		u.s = h.split.secs
+		abbrevOff += h.split.at.abbrev
+	}
+	s, off := h.place(d)
 	var err error
-	if u.data, err = d.sectionOf(u.off).into(buf, u.off.offset(), u.size); err != nil {
+	if u.data, err = s.into(buf, off, u.size); err != nil {
 		return nil, fmt.Errorf("read unit at %#x: %w", u.off.offset(), err)
 	}
-	if u.tab, err = tables.get(d, u.abbrevOff, u.enc); err != nil {
+	if u.tab, err = tables.get(u.s, abbrevOff, u.enc); err != nil {
 		return nil, fmt.Errorf("unit at %#x: %w", u.off.offset(), err)
 	}
 	if err := u.readRoot(); err != nil {
@@ -72,6 +80,9 @@ func (u *unit) readRoot() error {
 	}
 	if u.enc.version >= 5 {
 		u.strOffsetsBase, u.addrBase = size, size
+	}
+	if err := u.joinSkeleton(); err != nil {
+		return err
 	}
 	u.root.each(func(at attr, v value) bool {
 		switch at {
@@ -188,21 +199,22 @@ type abbrevCache struct {
 }
 
 type abbrevKey struct {
-	off uint64
-	enc encoding
+	secs *sections
+	off  uint64
+	enc  encoding
 }
 
 const maxAbbrevTables = 32
 
-func (c *abbrevCache) get(d *Data, off uint64, e encoding) (*abbrevs, error) {
-	k := abbrevKey{off, e}
+func (c *abbrevCache) get(s *sections, off uint64, e encoding) (*abbrevs, error) {
+	k := abbrevKey{s, off, e}
 	c.mu.Lock()
 	t := c.byKey[k]
 	c.mu.Unlock()
 	if t != nil {
 		return t, nil
 	}
-	t, err := readAbbrevs(d.abbrev, off, e)
+	t, err := readAbbrevs(s.abbrev, off, e)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (e *evaluator) env(u *dwarf.Unit) *dwexpr.Env {
 	}
 	env.Call = func(op dwexpr.CallOp, off uint64) ([]byte, error) {
 		if op == dwexpr.CallRef {
-			return u.Data().CallRef(off)
+			return u.CallRef(off)
 		}
 		return u.Call(off)
 	}
@@ -238,7 +238,7 @@ func (e *evaluator) variableValue(u *dwarf.Unit, off uint64) (dwexpr.Value, erro
 		return dwexpr.Value{}, dwexpr.ErrLimit
 	}
 	defer func() { e.depth-- }()
-	v, err := u.Data().VariableAt(off)
+	v, err := u.VariableAt(off)
 	if err != nil {
 		return dwexpr.Value{}, err
 	}
