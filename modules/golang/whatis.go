@@ -22,7 +22,7 @@ func whatisHeap(c *core.Ctx, w *core.Whatis) error {
 		return nil // no debug data: nothing is known of the heap
 	}
 	var stacks []*goroutine
-	for _, addr := range w.Unknown() {
+	for _, addr := range wanted(w) {
 		s, err := r.spanOf(addr)
 		if err != nil {
 			return err
@@ -42,6 +42,15 @@ func whatisHeap(c *core.Ctx, w *core.Whatis) error {
 		reportObject(r, w, s, addr)
 	}
 	return nil
+}
+
+// wanted gives the addresses still to be answered; with -a all of them.
+func wanted(w *core.Whatis) []uint64 {
+	var l []uint64
+	for a := range w.Match(0, ^uint64(0)) {
+		l = append(l, uint64(a))
+	}
+	return l
 }
 
 // stacks gives the goroutines that have a stack.
@@ -114,7 +123,7 @@ func whatisModules(c *core.Ctx, w *core.Whatis) error {
 	if err != nil {
 		c.Warnf("%s", err.Error())
 	}
-	for _, addr := range w.Unknown() {
+	for _, addr := range wanted(w) {
 		for i := range ms {
 			if name, base, ok := ms[i].section(addr); ok {
 				if t, err := r.types.fromRuntime(addr); err == nil && name == "type data" {
