@@ -54,8 +54,11 @@ func runRegs(c *core.Ctx) error {
 
 func regsWanted(c *core.Ctx) (*arch.Regs, error) {
 	if c.Opt('u') {
-		if !c.HasAddr {
+		switch {
+		case !c.HasAddr:
 			return nil, core.ErrUsage
+		case c.Arch() != arch.AMD64:
+			return nil, core.ErrNotSup
 		}
 		return ucontextRegs(c)
 	}
@@ -91,8 +94,22 @@ var statusFlags = []struct {
 	on, off string
 }{{11, "OF", "of"}, {10, "DF", "df"}, {9, "IF", "if"}, {8, "TF", "tf"}, {7, "SF", "sf"}, {6, "ZF", "zf"}, {4, "AF", "af"}, {2, "PF", "pf"}, {0, "CF", "cf"}}
 
-// printRegs prints MDB's block of amd64 registers.
+// printRegs prints the registers as MDB does for the architecture.
 func printRegs(c *core.Ctx, r *arch.Regs) {
+	switch r.Arch {
+	case arch.AMD64:
+		printAMD64(c, r)
+	case arch.I386:
+		printI386(c, r)
+	case arch.ARM64:
+		printARM64(c, r)
+	default:
+		c.Warnf("registers of %s are not known", r.Arch.Name)
+	}
+}
+
+// printAMD64 prints MDB's block of amd64 registers.
+func printAMD64(c *core.Ctx, r *arch.Regs) {
 	v := func(name string) uint64 { x, _ := r.Get(name); return x }
 	for _, row := range [][2]string{{"rax", "r8"}, {"rbx", "r9"}, {"rcx", "r10"}, {"rdx", "r11"}, {"rsi", "r12"}, {"rdi", "r13"}} {
 		c.Printf("%%%s = 0x%016llx       %%%-3s = 0x%016llx\n", row[0], v(row[0]), row[1], v(row[1]))
@@ -105,6 +122,13 @@ func printRegs(c *core.Ctx, r *arch.Regs) {
 	c.Printf("%%rbp = 0x%016llx\n%%rsp = 0x%016llx\n\n", v("rbp"), v("rsp"))
 	flags := v("rflags")
 	c.Printf("%%rflags = 0x%08llx\n ", flags)
+	printFlags(c, flags)
+	c.Printf("\n%%gsbase = 0x%016llx\n%%fsbase = 0x%016llx\n", v("gsbase"), v("fsbase"))
+	c.Printf("%%trapno = 0x%x\n   %%err = 0x%x\n", v("trapno"), v("err"))
+}
+
+// printFlags prints the flags of an x86, and a newline.
+func printFlags(c *core.Ctx, flags uint64) {
 	for _, f := range eflags {
 		on := 0
 		if flags&f.Mask != 0 {
@@ -123,8 +147,7 @@ func printRegs(c *core.Ctx, r *arch.Regs) {
 			c.Printf("%s", f.off)
 		}
 	}
-	c.Printf(">\n\n%%gsbase = 0x%016llx\n%%fsbase = 0x%016llx\n", v("gsbase"), v("fsbase"))
-	c.Printf("%%trapno = 0x%x\n   %%err = 0x%x\n", v("trapno"), v("err"))
+	c.Printf(">\n")
 }
 
 // ucontextOrder is the order of the registers in the mcontext_t of Linux on

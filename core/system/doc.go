@@ -29,7 +29,6 @@
 //
 // # Not handled
 //
-// 32-bit processes. Thread-local storage of libraries other than with glibc. Objects
-// mapped by hand
+// Thread-local storage of libraries other than with glibc. Objects mapped by hand
 // without the run-time linker are found only if a file backs them.
 package system

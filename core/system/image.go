@@ -22,18 +22,40 @@ const (
 	maxBuckets = 1 << 22
 )
 
-// Sizes of ELF64 structures, bytes.
-const (
-	ehdr64 = 64
-	phdr64 = 56
-	dyn64  = 16
-	sym64  = 24
+// elfSizes are the sizes of ELF structures of one class, bytes.
+type elfSizes struct {
+	class                 elf.Class
+	word                  int
+	ehdr, phdr, dyn, syms uint64
+	phoff, phentsize      int // in the header
+}
+
+var (
+	elf64 = elfSizes{elf.ELFCLASS64, 8, 64, 56, 16, 24, 32, 54}
+	elf32 = elfSizes{elf.ELFCLASS32, 4, 52, 32, 8, 16, 28, 42}
 )
 
-// Memory image of an ELF file: what its headers in memory say. Only 64-bit
+// sizesFor gives the sizes of the class that has pointers of word bytes.
+func sizesFor(word int) *elfSizes {
+	if word == 4 {
+		return &elf32
+	}
+	return &elf64
+}
+
+// uint reads an address.
+func (z *elfSizes) uint(b []byte) uint64 {
+	if z.word == 4 {
+		return uint64(binary.LittleEndian.Uint32(b))
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+// Memory image of an ELF file: what its headers in memory say. Only
 // little-endian images are known.
 type memImage struct {
 	space   mem.Space
+	sizes   *elfSizes
 	base    uint64 // VA of the ELF header
 	bias    uint64 // VA minus the file's address
 	typ     elf.Type
@@ -46,24 +68,35 @@ var errNoImage = errors.New("no ELF header in memory")
 
 // readImage reads the headers of the ELF image whose first byte is at base.
 func readImage(s mem.Space, base uint64) (*memImage, error) {
-	var h [ehdr64]byte
-	if err := mem.ReadFull(s, h[:], mem.Addr(base)); err != nil {
+	var h [64]byte
+	z := &elf64
+	if err := mem.ReadFull(s, h[:elf32.ehdr], mem.Addr(base)); err != nil {
 		return nil, err
 	}
-	if string(h[:4]) != elf.ELFMAG || elf.Class(h[4]) != elf.ELFCLASS64 || elf.Data(h[5]) != elf.ELFDATA2LSB {
+	if string(h[:4]) != elf.ELFMAG || elf.Data(h[5]) != elf.ELFDATA2LSB {
+		return nil, errNoImage
+	}
+	switch elf.Class(h[4]) {
+	case elf.ELFCLASS32:
+		z = &elf32
+	case elf.ELFCLASS64:
+		if err := mem.ReadFull(s, h[:], mem.Addr(base)); err != nil {
+			return nil, err
+		}
+	default:
 		return nil, errNoImage
 	}
 	le := binary.LittleEndian
-	im := &memImage{space: s, base: base, typ: elf.Type(le.Uint16(h[16:])), entry: le.Uint64(h[24:])}
-	phoff, phentsize, phnum := le.Uint64(h[32:]), le.Uint16(h[54:]), le.Uint16(h[56:])
-	if phentsize != phdr64 || phnum == 0 || phnum > maxPhdrs {
+	im := &memImage{space: s, sizes: z, base: base, typ: elf.Type(le.Uint16(h[16:])), entry: z.uint(h[24:])}
+	phoff, phentsize, phnum := z.uint(h[z.phoff:]), le.Uint16(h[z.phentsize:]), le.Uint16(h[z.phentsize+2:])
+	if uint64(phentsize) != z.phdr || phnum == 0 || phnum > maxPhdrs {
 		return nil, fmt.Errorf("%w: %d program headers of %d bytes", errNoImage, phnum, phentsize)
 	}
-	b := make([]byte, int(phnum)*phdr64)
+	b := make([]byte, uint64(phnum)*z.phdr)
 	if err := mem.ReadFull(s, b, mem.Addr(base+phoff)); err != nil {
 		return nil, err
 	}
-	im.progs = decodeProgs(b)
+	im.progs = z.progs(b)
 	for _, p := range im.progs {
 		if p.Type == elf.PT_LOAD && p.Off == 0 {
 			im.bias = base - p.Vaddr
@@ -76,15 +109,16 @@ func readImage(s mem.Space, base uint64) (*memImage, error) {
 
 // imageAt makes an image of program headers that were found in memory without
 // the ELF header (AT_PHDR).
-func imageAt(s mem.Space, phdr, phnum uint64) (*memImage, error) {
+func imageAt(s mem.Space, phdr, phnum uint64, word int) (*memImage, error) {
+	z := sizesFor(word)
 	if phnum == 0 || phnum > maxPhdrs {
 		return nil, fmt.Errorf("%w: %d program headers", errNoImage, phnum)
 	}
-	b := make([]byte, phnum*phdr64)
+	b := make([]byte, phnum*z.phdr)
 	if err := mem.ReadFull(s, b, mem.Addr(phdr)); err != nil {
 		return nil, err
 	}
-	im := &memImage{space: s, progs: decodeProgs(b), typ: elf.ET_EXEC}
+	im := &memImage{space: s, sizes: z, progs: z.progs(b), typ: elf.ET_EXEC}
 	for _, p := range im.progs {
 		if p.Type == elf.PT_PHDR {
 			im.bias = phdr - p.Vaddr
@@ -103,10 +137,19 @@ func imageAt(s mem.Space, phdr, phnum uint64) (*memImage, error) {
 	return im, nil
 }
 
-func decodeProgs(b []byte) []elf.ProgHeader {
+// progs reads program headers.
+func (z *elfSizes) progs(b []byte) []elf.ProgHeader {
 	le := binary.LittleEndian
 	var out []elf.ProgHeader
-	for ; len(b) >= phdr64; b = b[phdr64:] {
+	for ; uint64(len(b)) >= z.phdr; b = b[z.phdr:] {
+		if z.word == 4 {
+			u := func(at int) uint64 { return uint64(le.Uint32(b[at:])) }
+			out = append(out, elf.ProgHeader{
+				Type: elf.ProgType(le.Uint32(b)), Off: u(4), Vaddr: u(8), Paddr: u(12), Filesz: u(16), Memsz: u(20),
+				Flags: elf.ProgFlag(le.Uint32(b[24:])), Align: u(28),
+			})
+			continue
+		}
 		out = append(out, elf.ProgHeader{
 			Type: elf.ProgType(le.Uint32(b)), Flags: elf.ProgFlag(le.Uint32(b[4:])), Off: le.Uint64(b[8:]),
 			Vaddr: le.Uint64(b[16:]), Paddr: le.Uint64(b[24:]), Filesz: le.Uint64(b[32:]), Memsz: le.Uint64(b[40:]), Align: le.Uint64(b[48:]),
@@ -170,22 +213,22 @@ func (im *memImage) dynamic() (map[elf.DynTag]uint64, error) {
 	if !ok {
 		return nil, nil
 	}
-	n := min(p.Memsz/dyn64, maxDynamic)
-	b := make([]byte, n*dyn64)
+	z := im.sizes
+	n := min(p.Memsz/z.dyn, maxDynamic)
+	b := make([]byte, n*z.dyn)
 	got, err := im.space.ReadAt(b, mem.Addr(im.bias+p.Vaddr))
-	b = b[:got-got%dyn64]
+	b = b[:got-got%int(z.dyn)]
 	if len(b) == 0 {
 		return nil, err
 	}
-	le := binary.LittleEndian
 	out := map[elf.DynTag]uint64{}
-	for ; len(b) > 0; b = b[dyn64:] {
-		tag := elf.DynTag(le.Uint64(b))
+	for ; len(b) > 0; b = b[z.dyn:] {
+		tag := elf.DynTag(z.uint(b))
 		if tag == elf.DT_NULL {
 			break
 		}
 		if _, dup := out[tag]; !dup {
-			out[tag] = le.Uint64(b[8:])
+			out[tag] = z.uint(b[z.word:])
 		}
 	}
 	return out, nil
@@ -215,7 +258,7 @@ func (im *memImage) dynsym() (*sym.Table, error) {
 	if n == 0 || n > maxDynsyms || strsz > maxStrtab {
 		return nil, fmt.Errorf("read dynamic symbols at %#x: %d symbols, %d bytes of strings", symtab, n, strsz)
 	}
-	syms, err := readUpTo(im.space, symtab, n*sym64)
+	syms, err := readUpTo(im.space, symtab, n*im.sizes.syms)
 	if err != nil {
 		return nil, fmt.Errorf("read dynamic symbols: %w", err)
 	}
@@ -224,7 +267,7 @@ func (im *memImage) dynsym() (*sym.Table, error) {
 		return nil, fmt.Errorf("read dynamic strings: %w", err)
 	}
 	return sym.NewTable(sym.Source{
-		Kind: sym.Dynsym, Rule: sym.RuleProcess, Class: elf.ELFCLASS64, Order: binary.LittleEndian,
+		Kind: sym.Dynsym, Rule: sym.RuleProcess, Class: im.sizes.class, Order: binary.LittleEndian,
 		Syms: syms, Strs: strs, Bias: im.bias,
 	}), nil
 }
@@ -263,8 +306,8 @@ func (im *memImage) countSymbols(d map[elf.DynTag]uint64, symtab, strtab uint64)
 			return n
 		}
 	}
-	if strtab > symtab && strtab-symtab < maxDynsyms*sym64 {
-		return (strtab - symtab) / sym64
+	if strtab > symtab && strtab-symtab < maxDynsyms*im.sizes.syms {
+		return (strtab - symtab) / im.sizes.syms
 	}
 	return 0
 }
@@ -281,7 +324,7 @@ func (im *memImage) gnuHashCount(at uint64) (uint64, bool) {
 	if !ok1 || !ok2 || !ok3 || nbuckets > maxBuckets || bloom > maxBuckets {
 		return 0, false
 	}
-	buckets := at + 16 + 8*bloom
+	buckets := at + 16 + uint64(im.sizes.word)*bloom
 	b, err := readUpTo(im.space, buckets, 4*nbuckets)
 	if err != nil || uint64(len(b)) < 4*nbuckets {
 		return 0, false
@@ -335,7 +378,11 @@ func FlagsAt(s mem.Space, base, off uint64) (elf.ProgFlag, bool) {
 // was mapped, since the section has the addresses and sizes of everything that is
 // linked at run time.
 func SameDynamic(s mem.Space, f *elffile.File, bias uint64) bool {
-	im := &memImage{space: s, bias: bias}
+	z := &elf64
+	if f.Class == elf.ELFCLASS32 {
+		z = &elf32
+	}
+	im := &memImage{space: s, sizes: z, bias: bias}
 	for _, p := range f.Progs {
 		im.progs = append(im.progs, p.ProgHeader)
 	}
@@ -344,12 +391,11 @@ func SameDynamic(s mem.Space, f *elffile.File, bias uint64) bool {
 		return false
 	}
 	p, _ := im.prog(elf.PT_DYNAMIC)
-	b := make([]byte, min(p.Filesz, maxDynamic*dyn64))
+	b := make([]byte, min(p.Filesz, maxDynamic*z.dyn))
 	n, _ := f.ReaderAt().ReadAt(b, int64(p.Off&(1<<62-1)))
-	le := binary.LittleEndian
 	same := 0
-	for b = b[:n-n%dyn64]; len(b) > 0; b = b[dyn64:] {
-		tag, v := elf.DynTag(le.Uint64(b)), le.Uint64(b[8:])
+	for b = b[:n-n%int(z.dyn)]; len(b) > 0; b = b[z.dyn:] {
+		tag, v := elf.DynTag(z.uint(b)), z.uint(b[z.word:])
 		if tag == elf.DT_NULL {
 			break
 		}

@@ -60,7 +60,7 @@ func TestMemoryImage(t *testing.T) {
 			if id := BuildIDAt(space, base); id != f.BuildID() {
 				t.Errorf("BuildIDAt = %q", id)
 			}
-			by, err := imageAt(space, base+64, uint64(len(f.Progs)))
+			by, err := imageAt(space, base+64, uint64(len(f.Progs)), 8)
 			if err != nil || by.bias != bias || by.base != base {
 				t.Errorf("by program headers: %+v, %v", by, err)
 			}
@@ -88,7 +88,7 @@ func TestGNUHashWithoutSymbols(t *testing.T) {
 	// One bucket, first hashed symbol 5, one word of Bloom filter, bucket empty.
 	var b bytes.Buffer
 	binary.Write(&b, binary.LittleEndian, []uint32{1, 5, 1, 0, 0, 0, 0})
-	im := &memImage{space: &mem.File{R: bytes.NewReader(b.Bytes()), Size: int64(b.Len())}}
+	im := &memImage{sizes: &elf64, space: &mem.File{R: bytes.NewReader(b.Bytes()), Size: int64(b.Len())}}
 	if n, ok := im.gnuHashCount(0); !ok || n != 5 {
 		t.Errorf("%d, %v", n, ok)
 	}
@@ -121,13 +121,13 @@ func FuzzImage(f *testing.F) {
 	copy(b, "\x7fELF\x02\x01\x01")
 	le := binary.LittleEndian
 	le.PutUint64(b[32:], 64)
-	le.PutUint16(b[54:], phdr64)
+	le.PutUint16(b[54:], uint16(elf64.phdr))
 	le.PutUint16(b[56:], 3)
 	for i, p := range []struct {
 		typ elf.ProgType
 		at  uint64
 	}{{elf.PT_LOAD, 0}, {elf.PT_DYNAMIC, 0x200}, {elf.PT_NOTE, 0x300}} {
-		h := b[64+i*phdr64:]
+		h := b[64+i*int(elf64.phdr):]
 		le.PutUint32(h, uint32(p.typ))
 		le.PutUint64(h[8:], p.at)
 		le.PutUint64(h[16:], p.at)

@@ -59,6 +59,11 @@ func (in *Info) Missing() []elffile.Missing {
 		s.Debug()
 		out = append(out, s.Missing()...)
 	}
+	if in.debug != nil {
+		for _, err := range in.debug.MissingSplit() {
+			out = append(out, elffile.Missing{What: "debug data", Path: in.Object.Path, Err: err})
+		}
+	}
 	return append(out, in.Refused...)
 }
 
@@ -111,7 +116,7 @@ func (in *Info) pltSlot(addr uint64) (sym.PLTSlot, bool) {
 	if in.image == nil {
 		return slot, true // not running: never bound
 	}
-	to, err := mem.ReadUint(in.space, mem.Addr(st.Slot+in.Object.Bias), 8, binary.LittleEndian)
+	to, err := mem.ReadUint(in.space, mem.Addr(st.Slot+in.Object.Bias), in.image.sizes.word, binary.LittleEndian)
 	if err == nil && to != 0 {
 		// Before it is bound the slot leads back into the PLT.
 		if _, back := elffile.FindStub(in.stubs, to-in.Object.Bias); !back {
@@ -149,7 +154,7 @@ func (in *Info) openFrames() (*cfi.Table, uint64, error) {
 		return nil, 0, nil
 	}
 	read := func(b []byte, addr uint64) error { return mem.ReadFull(in.space, b, mem.Addr(addr)) }
-	t, err := cfi.FromMemory(read, in.image.bias+p.Vaddr, 8, binary.LittleEndian)
+	t, err := cfi.FromMemory(read, in.image.bias+p.Vaddr, in.image.sizes.word, binary.LittleEndian)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -21,7 +21,7 @@ const (
 	maxPath       = 4096 // bytes
 )
 
-// linkMap is a struct link_map of a 64-bit process: l_addr, l_name, l_ld,
+// linkMap is a struct link_map, five pointers: l_addr, l_name, l_ld,
 // l_next, l_prev.
 type linkMap struct {
 	at       uint64 // VA of the structure
@@ -32,9 +32,12 @@ type linkMap struct {
 
 func isErr(err, target error) bool { return errors.Is(err, target) }
 
+// ptr is the size of a pointer, bytes.
+func (p *Process) ptr() int { return p.src.Arch().PtrSize }
+
 // word reads a pointer.
 func (p *Process) word(a uint64) (uint64, error) {
-	return mem.ReadUint(p.space, mem.Addr(a), 8, binary.LittleEndian)
+	return mem.ReadUint(p.space, mem.Addr(a), p.ptr(), binary.LittleEndian)
 }
 
 // findObjects finds the load objects in the order MDB has them: the program, the
@@ -68,7 +71,7 @@ func (p *Process) findMain() (*sym.Object, *memImage) {
 	var im *memImage
 	if ok && ok2 {
 		var err error
-		if im, err = imageAt(p.space, phdr, phnum); err != nil {
+		if im, err = imageAt(p.space, phdr, phnum, p.ptr()); err != nil {
 			im = nil
 		}
 	}
@@ -171,7 +174,7 @@ func (p *Process) linkMaps(im *memImage) []linkMap {
 		if err != nil || version&0xffffffff < 2 {
 			break
 		}
-		if debug, err = p.word(debug + 40); err != nil {
+		if debug, err = p.word(debug + 5*uint64(p.ptr())); err != nil {
 			break
 		}
 	}
@@ -179,7 +182,7 @@ func (p *Process) linkMaps(im *memImage) []linkMap {
 }
 
 func (p *Process) linkList(debug, lmid uint64, limit int) ([]linkMap, error) {
-	at, err := p.word(debug + 8)
+	at, err := p.word(debug + uint64(p.ptr()))
 	if err != nil {
 		return nil, err
 	}
@@ -190,17 +193,17 @@ func (p *Process) linkList(debug, lmid uint64, limit int) ([]linkMap, error) {
 			return out, fmt.Errorf("link map at %#x: list does not end", at)
 		}
 		seen[at] = true
-		var b [40]byte
-		if err := mem.ReadFull(p.space, b[:], mem.Addr(at)); err != nil {
+		z := sizesFor(p.ptr())
+		b := make([]byte, 4*z.word)
+		if err := mem.ReadFull(p.space, b, mem.Addr(at)); err != nil {
 			return out, err
 		}
-		le := binary.LittleEndian
-		lm := linkMap{at: at, addr: le.Uint64(b[:]), ld: le.Uint64(b[16:]), lmid: lmid}
-		if s, err := mem.ReadString(p.space, mem.Addr(le.Uint64(b[8:])), maxPath); err == nil {
+		lm := linkMap{at: at, addr: z.uint(b), ld: z.uint(b[2*z.word:]), lmid: lmid}
+		if s, err := mem.ReadString(p.space, mem.Addr(z.uint(b[z.word:])), maxPath); err == nil {
 			lm.name = s
 		}
 		out = append(out, lm)
-		at = le.Uint64(b[24:])
+		at = z.uint(b[3*z.word:])
 	}
 	return out, nil
 }

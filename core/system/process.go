@@ -41,6 +41,12 @@ type Source interface {
 	Files() *Files
 }
 
+// PointerAuth is an ability of a source whose processor may sign pointers.
+type PointerAuth interface {
+	// PACMask is the bits of a signed code pointer that are not address.
+	PACMask() uint64
+}
+
 // Process is a Linux user process.
 type Process struct {
 	src   Source
@@ -64,6 +70,9 @@ func NewProcess(src Source) *Process {
 	p.ns = sym.NewNamespace(p.findObjects()...)
 	if a := unwind.ForArch(src.Arch()); a != nil {
 		p.uw = unwind.New(a, p.space, p)
+		if auth, ok := src.(PointerAuth); ok {
+			p.uw.PACMask = auth.PACMask()
+		}
 	}
 	return p
 }
@@ -227,7 +236,7 @@ func (p *Process) noImage(name string, maps []mem.Mapping, main bool) *sym.Objec
 		return nil
 	}
 	f := file.Set.File
-	im := &memImage{space: p.space, typ: f.Type, entry: f.Entry}
+	im := &memImage{space: p.space, sizes: sizesFor(p.ptr()), typ: f.Type, entry: f.Entry}
 	for _, pr := range f.Progs {
 		im.progs = append(im.progs, pr.ProgHeader)
 	}

@@ -54,13 +54,13 @@ func (s *source) image(base uint64, name string, dyn ...uint64) {
 	le.PutUint16(b[16:], uint16(elf.ET_DYN))
 	le.PutUint64(b[24:], 0x400)
 	le.PutUint64(b[32:], 64)
-	le.PutUint16(b[54:], phdr64)
+	le.PutUint16(b[54:], uint16(elf64.phdr))
 	le.PutUint16(b[56:], 3)
 	for i, p := range []struct {
 		typ      elf.ProgType
 		at, size uint64
-	}{{elf.PT_PHDR, 64, 3 * phdr64}, {elf.PT_LOAD, 0, 0x1000}, {elf.PT_DYNAMIC, 0x800, 0x100}} {
-		h := b[64+i*phdr64:]
+	}{{elf.PT_PHDR, 64, 3 * elf64.phdr}, {elf.PT_LOAD, 0, 0x1000}, {elf.PT_DYNAMIC, 0x800, 0x100}} {
+		h := b[64+i*int(elf64.phdr):]
 		le.PutUint32(h, uint32(p.typ))
 		le.PutUint32(h[4:], 5)
 		for j, v := range []uint64{p.at, p.at, 0, p.size, p.size, 1} {

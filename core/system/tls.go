@@ -12,7 +12,8 @@ import (
 )
 
 // Thread-local storage after "ELF Handling For Thread-Local Storage" (variant II,
-// amd64): the program's block ends at the thread pointer; the blocks of libraries
+// x86: the program's block ends at the thread pointer; variant I, arm64: it begins
+// behind the control block the thread pointer points to); the blocks of libraries
 // are in the thread's dynamic thread vector (DTV) by module id. Where those are
 // in glibc's structures its own descriptions for libthread_db say
 // (nptl_db/structs.def): each is a symbol _thread_db_TYPE_FIELD in libc, three
@@ -54,6 +55,9 @@ func (p *Process) TLSBlock(tp uint64, o *sym.Object) (uint64, error) {
 		if align > 1<<20 || seg.Memsz > 1<<30 {
 			return 0, fmt.Errorf("%w: block of %d bytes", ErrNoTLS, seg.Memsz)
 		}
+		if p.src.Arch().Name == "arm64" { // variant I: behind the thread's control block of two words
+			return tp + (16+align-1)&^(align-1) + seg.Vaddr&(align-1), nil
+		}
 		size := seg.Memsz + (-seg.Vaddr-seg.Memsz)&(align-1)
 		return tp - size, nil
 	}
@@ -72,9 +76,13 @@ func (p *Process) TLSBase(thread uint64, o *sym.Object) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	tp, _ := r.Get("fsbase")
+	tp, _ := r.Get(threadPointer[r.Arch.Name])
 	return p.TLSBlock(tp, o)
 }
+
+// threadPointer is the register of each architecture that thread-local storage is
+// found by.
+var threadPointer = map[string]string{"amd64": "fsbase", "i386": "gsbase", "arm64": "tpidr"}
 
 // dtvBlock finds a library's block through the DTV.
 func (p *Process) dtvBlock(tp uint64, in *Info) (uint64, error) {

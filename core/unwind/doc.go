@@ -42,6 +42,6 @@
 // # Not handled
 //
 // ORC tables of the Linux kernel. Kernel entry stacks (pt_regs) other than by
-// call frame information. Shadow stacks. Signal trampolines other than Linux
-// amd64's need call frame information, which C libraries and the vDSO have.
+// call frame information. Shadow stacks. Signal trampolines other than Linux's
+// of amd64, i386 and arm64 need call frame information, which C libraries and the vDSO have.
 package unwind

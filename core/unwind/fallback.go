@@ -36,8 +36,17 @@ func (w *walk) without(f *Frame, s *step) error {
 // sigreturn takes the registers a signal interrupted from where the kernel saved
 // them, if the frame is at a signal trampoline.
 func (w *walk) sigreturn(f *Frame, s *step) bool {
-	tramp := w.u.Arch.sigtramp
-	if tramp == nil || f.PC == 0 || f.SP == 0 || !w.hasCode(f.PC, tramp.code) {
+	if f.PC == 0 || f.SP == 0 {
+		return false
+	}
+	var tramp *sigtramp
+	for _, t := range w.u.Arch.sigtramps {
+		if w.hasCode(f.PC, t.code) {
+			tramp = t
+			break
+		}
+	}
+	if tramp == nil {
 		return false
 	}
 	var regs Regs

@@ -76,8 +76,8 @@ type Arch struct {
 	// Preserved is the set of registers, as bits, that a callee has to preserve.
 	Preserved uint64
 
-	sigtramp *sigtramp // nil: no frame is recognised by its code alone
-	x86      bool      // prologues and calls are x86's
+	sigtramps []*sigtramp // frames recognised by their code alone
+	x86       bool        // prologues and calls are x86's
 }
 
 // AMD64, I386 and ARM64 are numbered as in their psABI supplements. I386 has the
@@ -87,17 +87,19 @@ var (
 		Name: "amd64", PtrSize: 8, Order: binary.LittleEndian,
 		PC: 16, SP: 7, FP: 6, Link: -1,
 		Preserved: set(3, 6, 7, 12, 13, 14, 15, 58, 59),
-		sigtramp:  &linuxAMD64, x86: true,
+		sigtramps: []*sigtramp{&linuxAMD64}, x86: true,
 	}
 	I386 = &Arch{
 		Name: "i386", PtrSize: 4, Order: binary.LittleEndian,
 		PC: 8, SP: 4, FP: 5, Link: -1,
-		Preserved: set(3, 4, 5, 6, 7), x86: true,
+		Preserved: set(3, 4, 5, 6, 7),
+		sigtramps: []*sigtramp{&linuxI386, &linuxI386RT}, x86: true,
 	}
 	ARM64 = &Arch{
 		Name: "arm64", PtrSize: 8, Order: binary.LittleEndian,
 		PC: 32, SP: 31, FP: 29, Link: 30,
 		Preserved: set(19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 31),
+		sigtramps: []*sigtramp{&linuxARM64},
 	}
 )
 

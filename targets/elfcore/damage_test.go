@@ -303,8 +303,8 @@ func TestOtherArchitectures(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_AARCH64, 0), "arm64"},
-		{head(elf.ELFCLASS32, binary.LittleEndian, elf.EM_386, 0), "i386"},
+		{head(elf.ELFCLASS64, binary.BigEndian, elf.EM_AARCH64, 0), "arm64"},
+		{head(elf.ELFCLASS32, binary.LittleEndian, elf.EM_ARM, 0), "arm"},
 		{head(elf.ELFCLASS64, binary.BigEndian, elf.EM_S390, 0), "s390"},
 		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_RISCV, 0), "riscv"},
 		{head(elf.ELFCLASS32, binary.LittleEndian, elf.EM_X86_64, 0), "x32"},
@@ -348,7 +348,7 @@ func TestOverlapWithoutEnd(t *testing.T) {
 			b = le.AppendUint64(b, v)
 		}
 	}
-	at := uint64(ehdrSize + 2*segments*phdrSize)
+	at := uint64(ehdrSize + 2*segments*phdrBytes)
 	for range segments {
 		ph(elf.PT_LOAD, 0, 0x400000, 4096*files)
 		ph(elf.PT_NOTE, at, 0, uint64(len(note)))

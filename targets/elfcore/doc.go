@@ -1,5 +1,6 @@
-// Package elfcore is the target for cores of Linux processes on amd64, made by
-// the kernel or by gcore, as they are or compressed.
+// Package elfcore is the target for cores of Linux processes on amd64, i386 and
+// arm64, made by the kernel, by gcore or by qemu's user mode emulation, as they are or
+// compressed.
 //
 // # Format
 //
@@ -8,7 +9,9 @@
 // structures are the kernel's: include/uapi/linux/elf.h, elfcore.h and
 // include/linux/elfcore-compat.h; NT_PRSTATUS and what follows it up to the next
 // NT_PRSTATUS belong to one thread, the first of which is the one that died.
-// NT_FILE names the mapped files (fs/binfmt_elf.c, fill_files_note).
+// NT_FILE names the mapped files (fs/binfmt_elf.c, fill_files_note); where it is
+// missing, as in cores made by qemu, the run-time linker's list does (unnamed.go).
+// What differs between the architectures is in layout.go.
 //
 // # The address space
 //
@@ -29,7 +32,8 @@
 //
 // # Not handled
 //
-// Cores of other architectures and systems are refused with an error that says
+// Cores of other architectures, of x32, of big-endian machines and of other systems are
+// refused with an error that says
 // what they are. core(5)'s coredump_filter bits for DAX and huge pages make no
 // difference here. Shadow stacks and protection keys (NT_X86_SHSTK, XSAVE's
 // PKRU) are kept as raw notes only.

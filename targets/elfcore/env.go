@@ -77,8 +77,9 @@ func (t *Target) beforeAuxv() ([]uint64, error) {
 	}
 	// The vector lies below the strings it points to.
 	start := max(uint64(m.Base), at-min(at, maxStackScan))
-	buf := make([]byte, (at-start)&^7)
-	start = at&^7 - uint64(len(buf))
+	w := uint64(t.layout.word)
+	buf := make([]byte, (at-start)&^(w-1))
+	start = at&^(w-1) - uint64(len(buf))
 	// From the top down in pieces: the vector is near the top.
 	for end := len(buf); end > 0; {
 		from := max(0, end-64<<10)
@@ -96,7 +97,8 @@ func (t *Target) beforeAuxv() ([]uint64, error) {
 // wordsBelow gives the words of buf before index at, reading as much more of it
 // as there may be strings for; from is how far down buf has been read.
 func (t *Target) wordsBelow(buf []byte, at, from int, start uint64) ([]uint64, error) {
-	low := max(0, at-8*maxStrings)
+	w := t.layout.word
+	low := max(0, at-w*maxStrings)
 	for low < from {
 		next := max(low, from-1<<20)
 		if err := mem.ReadFull(t.inCore, buf[next:from], mem.Addr(start+uint64(next))); err != nil {
@@ -105,10 +107,10 @@ func (t *Target) wordsBelow(buf []byte, at, from int, start uint64) ([]uint64, e
 		from = next
 	}
 	from = min(from, at)
-	from += (at - from) % 8
+	from += (at - from) % w
 	var out []uint64
-	for b := buf[from:at]; len(b) > 0; b = b[8:] {
-		out = append(out, le.Uint64(b))
+	for b := buf[from:at]; len(b) > 0; b = b[w:] {
+		out = append(out, t.layout.uint(b))
 	}
 	return out, nil
 }
@@ -116,14 +118,14 @@ func (t *Target) wordsBelow(buf []byte, at, from int, start uint64) ([]uint64, e
 // findAuxv finds the auxiliary vector in b; -1 if it is not there. It may have
 // been cut in the note, never in memory.
 func (t *Target) findAuxv(b []byte) int {
-	want := t.notes.auxv
-	for i := len(b) - 16*len(want); i >= 0; i-- {
-		if le.Uint64(b[i:]) != want[0].Type {
+	want, w, word := t.notes.auxv, t.layout.word, t.layout.uint
+	for i := len(b) - 2*w*len(want); i >= 0; i-- {
+		if word(b[i:]) != want[0].Type {
 			continue
 		}
 		same := true
 		for k, a := range want {
-			if le.Uint64(b[i+16*k:]) != a.Type || le.Uint64(b[i+16*k+8:]) != a.Value {
+			if word(b[i+2*w*k:]) != a.Type || word(b[i+2*w*k+w:]) != a.Value {
 				same = false
 				break
 			}

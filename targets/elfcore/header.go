@@ -11,21 +11,32 @@ import (
 // Errors of opening.
 var (
 	ErrNotCore = errors.New("not a core file")
-	ErrArch    = errors.New("only cores of Linux processes on amd64 are supported")
+	ErrArch    = errors.New("only cores of Linux processes on amd64, i386 and arm64 are supported")
 )
 
-// Sizes of ELF64 structures, bytes, and limits of a core.
+// elfSizes are the sizes of ELF structures of one class, bytes, and where fields
+// lie in them.
+type elfSizes struct {
+	ehdr, phdr, shdr  int
+	phoff, shoff      int // in the header
+	phentsize, shinfo int // in the header, in a section header
+}
+
+var (
+	elf64 = elfSizes{64, 56, 64, 32, 40, 54, 44}
+	elf32 = elfSizes{52, 32, 40, 28, 32, 42, 28}
+)
+
+// Limits of a core.
 const (
-	ehdrSize    = 64
-	phdrSize    = 56
-	shdrSize    = 64
+	ehdrSize    = 64 // at most
 	maxSegments = 1 << 20
 	maxPieces   = 1 << 18   // of segments and mapped files cut at each other
 	maxNotes    = 256 << 20 // bytes of one note segment
 	pnXnum      = 0xffff    // e_phnum: the number is in section header 0
 )
 
-// le is the byte order of everything in an amd64 core.
+// le is the byte order of everything in a core.
 var le = binary.LittleEndian
 
 // progHeader is an Elf64_Phdr.
@@ -36,6 +47,7 @@ type progHeader struct {
 
 // header is what the start of a core says.
 type header struct {
+	layout  *layout
 	progs   []progHeader
 	cutAt   uint64 // the file should be at least this long, bytes
 	damaged error  // program headers that could not be read
@@ -66,34 +78,39 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 		}
 		return nil, ErrNotCore
 	}
-	if err := checkArch(b[:n]); err != nil {
+	l, err := checkArch(b[:n])
+	if err != nil {
 		return nil, err
 	}
-	if n < ehdrSize {
+	z := &elf64
+	if l.word == 4 {
+		z = &elf32
+	}
+	if n < z.ehdr {
 		return nil, fmt.Errorf("read ELF header: file is truncated at %d bytes", n)
 	}
-	phoff, shoff := le.Uint64(b[32:]), le.Uint64(b[40:])
-	if es := le.Uint16(b[54:]); es != phdrSize {
+	phoff, shoff := l.uint(b[z.phoff:]), l.uint(b[z.shoff:])
+	if es := le.Uint16(b[z.phentsize:]); int(es) != z.phdr {
 		return nil, fmt.Errorf("read ELF header: program header entry of %d bytes", es)
 	}
-	count := uint64(le.Uint16(b[56:]))
+	count := uint64(le.Uint16(b[z.phentsize+2:]))
 	if count == pnXnum && shoff != 0 {
-		var sh [shdrSize]byte
-		if n, _ := r.ReadAt(sh[:], int64(min(shoff, 1<<62))); n < shdrSize {
+		sh := make([]byte, z.shdr)
+		if n, _ := r.ReadAt(sh, int64(min(shoff, 1<<62))); n < z.shdr {
 			// The count is at the end of a core that has been cut: take what is here.
 			count = maxSegments
 		} else {
-			count = uint64(le.Uint32(sh[44:])) // sh_info
+			count = uint64(le.Uint32(sh[z.shinfo:])) // sh_info
 		}
 	}
 	if count > maxSegments {
 		return nil, fmt.Errorf("read program headers: %d of them", count)
 	}
-	return readProgs(r, size, phoff, count)
+	return readProgs(r, size, phoff, count, l, uint64(z.phdr))
 }
 
-func readProgs(r io.ReaderAt, size int64, phoff, count uint64) (*header, error) {
-	h := &header{}
+func readProgs(r io.ReaderAt, size int64, phoff, count uint64, l *layout, phdrSize uint64) (*header, error) {
+	h := &header{layout: l}
 	want := count * phdrSize
 	have := want
 	if phoff > uint64(size) {
@@ -112,11 +129,8 @@ func readProgs(r io.ReaderAt, size int64, phoff, count uint64) (*header, error) 
 		}
 		h.damaged = fmt.Errorf("read program headers: %w", err)
 	}
-	for b := buf[:n-n%phdrSize]; len(b) > 0; b = b[phdrSize:] {
-		p := progHeader{
-			typ: le.Uint32(b), flags: le.Uint32(b[4:]), off: le.Uint64(b[8:]), vaddr: le.Uint64(b[16:]),
-			paddr: le.Uint64(b[24:]), filesz: le.Uint64(b[32:]), memsz: le.Uint64(b[40:]), al: le.Uint64(b[48:]),
-		}
+	for b := buf[:n-n%int(phdrSize)]; len(b) > 0; b = b[phdrSize:] {
+		p := l.progHeader(b)
 		if end := p.off + p.filesz; end > h.cutAt && end >= p.off {
 			h.cutAt = end
 		}
@@ -125,24 +139,40 @@ func readProgs(r io.ReaderAt, size int64, phoff, count uint64) (*header, error) 
 	return h, nil
 }
 
-// checkArch refuses cores of what is not Linux on amd64 and names what they are.
-func checkArch(b []byte) error {
+// progHeader reads an Elf64_Phdr or Elf32_Phdr.
+func (l *layout) progHeader(b []byte) progHeader {
+	if l.word == 4 {
+		u := func(at int) uint64 { return uint64(le.Uint32(b[at:])) }
+		return progHeader{
+			typ: le.Uint32(b), off: u(4), vaddr: u(8), paddr: u(12), filesz: u(16), memsz: u(20), flags: le.Uint32(b[24:]), al: u(28),
+		}
+	}
+	return progHeader{
+		typ: le.Uint32(b), flags: le.Uint32(b[4:]), off: le.Uint64(b[8:]), vaddr: le.Uint64(b[16:]),
+		paddr: le.Uint64(b[24:]), filesz: le.Uint64(b[32:]), memsz: le.Uint64(b[40:]), al: le.Uint64(b[48:]),
+	}
+}
+
+// checkArch gives the layout of the core's architecture. It refuses cores of
+// what is not Linux, or of an architecture that is not known, and names what they
+// are.
+func checkArch(b []byte) (*layout, error) {
 	order := binary.ByteOrder(binary.LittleEndian)
 	if elf.Data(b[elf.EI_DATA]) == elf.ELFDATA2MSB {
 		order = binary.BigEndian
 	}
 	if len(b) < 20 {
-		return fmt.Errorf("read ELF header: file is truncated at %d bytes", len(b))
+		return nil, fmt.Errorf("read ELF header: file is truncated at %d bytes", len(b))
 	}
 	m := elf.Machine(order.Uint16(b[18:]))
-	if m == elf.EM_X86_64 && elf.Class(b[elf.EI_CLASS]) == elf.ELFCLASS64 && order == binary.LittleEndian {
+	if l := layoutFor(m, elf.Class(b[elf.EI_CLASS])); l != nil && order == binary.LittleEndian {
 		switch abi := elf.OSABI(b[elf.EI_OSABI]); abi {
 		case elf.ELFOSABI_NONE, elf.ELFOSABI_LINUX:
-			return nil
+			return l, nil
 		case elf.ELFOSABI_SOLARIS:
-			return fmt.Errorf("core file of an illumos process: %w", ErrArch)
+			return nil, fmt.Errorf("core file of an illumos process: %w", ErrArch)
 		default:
-			return fmt.Errorf("core file of a %s process: %w", abi, ErrArch)
+			return nil, fmt.Errorf("core file of a %s process: %w", abi, ErrArch)
 		}
 	}
 	name := machineNames[m]
@@ -152,7 +182,7 @@ func checkArch(b []byte) error {
 	if m == elf.EM_X86_64 {
 		name = "x32 (32-bit pointers on amd64)"
 	}
-	return fmt.Errorf("core file is of another architecture, %s: %w", name, ErrArch)
+	return nil, fmt.Errorf("core file is of another architecture, %s: %w", name, ErrArch)
 }
 
 var machineNames = map[elf.Machine]string{

@@ -16,7 +16,10 @@ const (
 	ntFpregset = 2
 	ntPrpsinfo = 3
 	ntAuxv     = 6
+	nt386TLS   = 0x200
 	ntX86State = 0x202
+	ntARMTLS   = 0x401
+	ntARMPAC   = 0x406
 	ntSiginfo  = 0x53494749
 	ntFile     = 0x46494c45
 )
@@ -40,11 +43,15 @@ type Psinfo struct {
 type Siginfo struct {
 	Signo, Errno, Code int32
 	Raw                []byte
+	union              int // offset of what depends on the signal in Raw, bytes
 }
 
 // Addr is the fault address of SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGTRAP.
 func (s *Siginfo) Addr() uint64 {
-	if len(s.Raw) < 24 {
+	switch {
+	case s.union == 12 && len(s.Raw) >= 16: // 32-bit
+		return uint64(le.Uint32(s.Raw[12:]))
+	case s.union == 12 || len(s.Raw) < 24:
 		return 0
 	}
 	return le.Uint64(s.Raw[16:])
@@ -53,10 +60,10 @@ func (s *Siginfo) Addr() uint64 {
 // Sender is the process and user that sent the signal, where si_code says that
 // one did.
 func (s *Siginfo) Sender() (pid int32, uid uint32) {
-	if len(s.Raw) < 24 {
+	if len(s.Raw) < s.union+8 {
 		return 0, 0
 	}
-	return int32(le.Uint32(s.Raw[16:])), le.Uint32(s.Raw[20:])
+	return int32(le.Uint32(s.Raw[s.union:])), le.Uint32(s.Raw[s.union+4:])
 }
 
 // Thread is one thread of the process (its NT_PRSTATUS and the notes after it).
@@ -66,11 +73,13 @@ type Thread struct {
 	Signo   int32 // from the si_* fields of NT_PRSTATUS
 	Pending uint64
 	Held    uint64
-	Greg    [27]uint64 // struct user_regs_struct
-	FPRegs  []byte     // NT_FPREGSET: an FXSAVE area; nil if absent
-	XState  []byte     // NT_X86_XSTATE: an XSAVE area; nil if absent
-	Siginfo *Siginfo   // nil if absent
-	regs    bool       // Greg was there
+	Greg    []uint64 // the architecture's general registers; nil if absent
+	FPRegs  []byte   // NT_FPREGSET: an FXSAVE area on amd64; nil if absent
+	XState  []byte   // NT_X86_XSTATE: an XSAVE area; nil if absent
+	Siginfo *Siginfo // nil if absent
+	TLS     []byte   // NT_ARM_TLS, NT_386_TLS; nil if absent
+	PACMask []byte   // NT_ARM_PAC_MASK: masks of data and of code, 8 bytes each; nil if absent
+	layout  *layout
 }
 
 // MappedFile is one entry of NT_FILE.
@@ -88,6 +97,7 @@ type notes struct {
 	files   []MappedFile
 	all     []Note
 	foreign string // owner of notes that another system makes
+	layout  *layout
 }
 
 // Aux is one entry of the auxiliary vector.
@@ -95,7 +105,7 @@ type Aux = core.Aux
 
 // readNotes reads the note segments.
 func readNotes(r io.ReaderAt, size int64, h *header) (*notes, error) {
-	n := &notes{}
+	n := &notes{layout: h.layout}
 	var firstErr error
 	var total uint64 // segments that overlap are not believed
 	for _, p := range h.progs {
@@ -139,20 +149,20 @@ func (n *notes) add(note Note) {
 	}
 	switch note.Type {
 	case ntPrstatus:
-		if t := parsePrstatus(d); t != nil {
+		if t := n.layout.prstatus(d); t != nil {
 			n.threads = append(n.threads, t)
 		}
 	case ntPrpsinfo:
-		if p := parsePsinfo(d); p != nil && n.psinfo == nil {
+		if p := n.layout.psinfo(d); p != nil && n.psinfo == nil {
 			n.psinfo = p
 		}
 	case ntAuxv:
 		if n.auxv == nil {
-			n.auxv = parseAuxv(d)
+			n.auxv = n.layout.auxv(d)
 		}
 	case ntFile:
 		if n.files == nil {
-			n.files = parseFiles(d)
+			n.files = n.layout.files(d)
 		}
 	case ntFpregset:
 		if last != nil && last.FPRegs == nil {
@@ -162,49 +172,51 @@ func (n *notes) add(note Note) {
 		if last != nil && last.XState == nil {
 			last.XState = d
 		}
+	case ntARMTLS, nt386TLS:
+		if last != nil && last.TLS == nil {
+			last.TLS = d
+		}
+	case ntARMPAC:
+		if last != nil && last.PACMask == nil {
+			last.PACMask = d
+		}
 	case ntSiginfo:
-		if s := parseSiginfo(d); s != nil && last != nil && last.Siginfo == nil {
+		if s := n.layout.siginfo(d); s != nil && last != nil && last.Siginfo == nil {
 			last.Siginfo = s
 		}
 	}
 }
 
-// Offsets in struct elf_prstatus of a 64-bit kernel.
-const (
-	prCursig  = 12
-	prSigpend = 16
-	prSighold = 24
-	prPid     = 32
-	prReg     = 112
-	prRegEnd  = prReg + 27*8
-)
-
-func parsePrstatus(d []byte) *Thread {
-	if len(d) < prPid+4 {
+// prstatus reads struct elf_prstatus.
+func (l *layout) prstatus(d []byte) *Thread {
+	const cursig, pending = 12, 16
+	if len(d) < l.pid+4 {
 		return nil
 	}
 	t := &Thread{
-		ID: int32(le.Uint32(d[prPid:])), Signo: int32(le.Uint32(d)), Cursig: int16(le.Uint16(d[prCursig:])),
-		Pending: le.Uint64(d[prSigpend:]), Held: le.Uint64(d[prSighold:]),
+		ID: int32(le.Uint32(d[l.pid:])), Signo: int32(le.Uint32(d)), Cursig: int16(le.Uint16(d[cursig:])),
+		Pending: l.uint(d[pending:]), Held: l.uint(d[l.held:]), layout: l,
 	}
-	if len(d) >= prRegEnd {
-		t.regs = true
+	if len(d) >= l.regs+l.word*len(l.names) {
+		t.Greg = make([]uint64, len(l.names))
 		for i := range t.Greg {
-			t.Greg[i] = le.Uint64(d[prReg+8*i:])
+			t.Greg[i] = l.uint(d[l.regs+l.word*i:])
 		}
 	}
 	return t
 }
 
-// parsePsinfo reads struct elf_prpsinfo of a 64-bit kernel: 136 bytes.
-func parsePsinfo(d []byte) *Psinfo {
-	if len(d) < 136 {
+// psinfo reads struct elf_prpsinfo.
+func (l *layout) psinfo(d []byte) *Psinfo {
+	p := l.ps
+	if len(d) < p.size {
 		return nil
 	}
+	i32 := func(at int) int32 { return int32(le.Uint32(d[at:])) }
 	return &Psinfo{
-		State: d[1], UID: le.Uint32(d[16:]), GID: le.Uint32(d[20:]),
-		PID: int32(le.Uint32(d[24:])), PPID: int32(le.Uint32(d[28:])), PGRP: int32(le.Uint32(d[32:])), SID: int32(le.Uint32(d[36:])),
-		Fname: cstring(d[40:56]), Args: cstring(d[56:136]),
+		State: d[1], UID: l.id(d[p.uid:]), GID: l.id(d[p.uid+p.idSize:]),
+		PID: i32(p.pid), PPID: i32(p.pid + 4), PGRP: i32(p.pid + 8), SID: i32(p.pid + 12),
+		Fname: cstring(d[p.fname : p.fname+16]), Args: cstring(d[p.fname+16 : p.fname+96]),
 	}
 }
 
@@ -215,17 +227,17 @@ func cstring(b []byte) string {
 	return string(b)
 }
 
-func parseSiginfo(d []byte) *Siginfo {
+func (l *layout) siginfo(d []byte) *Siginfo {
 	if len(d) < 12 {
 		return nil
 	}
-	return &Siginfo{Signo: int32(le.Uint32(d)), Errno: int32(le.Uint32(d[4:])), Code: int32(le.Uint32(d[8:])), Raw: d}
+	return &Siginfo{Signo: int32(le.Uint32(d)), Errno: int32(le.Uint32(d[4:])), Code: int32(le.Uint32(d[8:])), Raw: d, union: l.si}
 }
 
-func parseAuxv(d []byte) []Aux {
+func (l *layout) auxv(d []byte) []Aux {
 	var out []Aux
-	for ; len(d) >= 16; d = d[16:] {
-		a := Aux{Type: le.Uint64(d), Value: le.Uint64(d[8:])}
+	for ; len(d) >= 2*l.word; d = d[2*l.word:] {
+		a := Aux{Type: l.uint(d), Value: l.uint(d[l.word:])}
 		if a.Type == 0 {
 			break
 		}
@@ -234,26 +246,27 @@ func parseAuxv(d []byte) []Aux {
 	return out
 }
 
-// parseFiles reads NT_FILE: count, page size, count times (start, end, offset in
-// pages), then count names.
-func parseFiles(d []byte) []MappedFile {
-	if len(d) < 16 {
+// files reads NT_FILE: count, page size, count times (start, end, offset in
+// pages), all longs, then count names.
+func (l *layout) files(d []byte) []MappedFile {
+	w := l.word
+	if len(d) < 2*w {
 		return nil
 	}
-	count, page := le.Uint64(d), le.Uint64(d[8:])
-	if count > uint64(len(d)-16)/24 || page == 0 {
+	count, page := l.uint(d), l.uint(d[w:])
+	if count > uint64(len(d)-2*w)/uint64(3*w) || page == 0 {
 		return nil
 	}
-	names := d[16+24*count:]
+	entries := d[2*w:]
+	names := entries[3*w*int(count):]
 	out := make([]MappedFile, 0, count)
-	for i := range count {
-		e := d[16+24*i:]
+	for range count {
 		end := bytes.IndexByte(names, 0)
 		if end < 0 {
 			break
 		}
-		f := MappedFile{Start: le.Uint64(e), End: le.Uint64(e[8:]), Off: le.Uint64(e[16:]) * page, Path: string(names[:end])}
-		names = names[end+1:]
+		f := MappedFile{Start: l.uint(entries), End: l.uint(entries[w:]), Off: l.uint(entries[2*w:]) * page, Path: string(names[:end])}
+		names, entries = names[end+1:], entries[3*w:]
 		if f.End > f.Start {
 			out = append(out, f)
 		}

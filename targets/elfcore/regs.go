@@ -6,19 +6,6 @@ import (
 	"github.com/xmdb/xmdb/core/arch"
 )
 
-// gregNames are the registers in the order of struct user_regs_struct
-// (arch/x86/include/asm/user_64.h), as MDB names them; orig_rax is Linux's own.
-var gregNames = [27]string{
-	"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi",
-	"orig_rax", "rip", "cs", "rflags", "rsp", "ss", "fsbase", "gsbase", "ds", "es", "fs", "gs",
-}
-
-// Indexes into Thread.Greg.
-const (
-	regOrigRAX = 15
-	regSP      = 19
-)
-
 // Names of the register areas in arch.Regs.Areas.
 const (
 	AreaFXSave = "fxsave"
@@ -48,17 +35,18 @@ func (t *Target) Registers(id uint64) (*arch.Regs, error) {
 }
 
 func (th *Thread) registers() (*arch.Regs, error) {
-	if !th.regs {
+	if th.Greg == nil {
 		return nil, errNoRegs
 	}
-	r := arch.NewRegs(arch.AMD64)
-	for i, name := range gregNames {
-		if i != regOrigRAX {
+	r := arch.NewRegs(th.layout.arch)
+	for i, name := range th.layout.names {
+		if i != th.layout.call {
 			r.Set(name, th.Greg[i])
 		}
 	}
+	th.setThreadPointer(r)
 	r.Areas = map[string][]byte{}
-	if th.FPRegs != nil {
+	if th.FPRegs != nil && th.layout == layoutAMD64 {
 		r.Areas[AreaFXSave] = th.FPRegs
 	}
 	if th.XState != nil {
@@ -67,5 +55,49 @@ func (th *Thread) registers() (*arch.Regs, error) {
 	return r, nil
 }
 
-// OrigRAX is the number of the system call the thread was in, -1 if none.
-func (th *Thread) OrigRAX() int64 { return int64(th.Greg[regOrigRAX]) }
+// setThreadPointer sets the register that thread-local storage is found by where
+// it is not among the general ones: tpidr on arm64; on i386 the base of the segment
+// that gs selects in NT_386_TLS, an array of struct user_desc of 16 bytes.
+func (th *Thread) setThreadPointer(r *arch.Regs) {
+	switch th.layout {
+	case layoutARM64:
+		if len(th.TLS) >= 8 {
+			r.Set("tpidr", le.Uint64(th.TLS))
+		}
+	case layoutI386:
+		gs, _ := r.Get("gs")
+		for d := th.TLS; len(d) >= 16; d = d[16:] {
+			if uint64(le.Uint32(d)) == gs>>3 {
+				r.Set("gsbase", uint64(le.Uint32(d[4:])))
+			}
+		}
+	}
+}
+
+// Call is the number of the system call the thread was in, -1 if it was in none or
+// the core does not say.
+func (th *Thread) Call() int64 {
+	l := th.layout
+	switch {
+	case l.call < 0 || th.Greg == nil:
+		return -1
+	case l.word == 4:
+		return int64(int32(th.Greg[l.call]))
+	}
+	return int64(th.Greg[l.call])
+}
+
+// PACMask implements system.PointerAuth: the bits of a signed code pointer that
+// are not address. Where no note says so they are those that Linux has with
+// addresses of 48 bits and a tag in the top byte.
+func (t *Target) PACMask() uint64 {
+	if t.layout != layoutARM64 {
+		return 0
+	}
+	for _, th := range t.notes.threads {
+		if len(th.PACMask) >= 16 {
+			return le.Uint64(th.PACMask[8:])
+		}
+	}
+	return 0x7f << 48
+}

@@ -310,8 +310,8 @@ func (f *fileSpace) View(a mem.Addr, n int) []byte {
 // program, the vDSO by the auxiliary vector.
 func (t *Target) tagMappings() {
 	sp := uint64(0)
-	if len(t.notes.threads) > 0 {
-		sp = t.notes.threads[0].Greg[regSP]
+	if len(t.notes.threads) > 0 && t.notes.threads[0].Greg != nil {
+		sp = t.notes.threads[0].Greg[t.layout.sp]
 	}
 	execfn, _ := t.Aux(atExecfn)
 	vdso, _ := t.Aux(atSysinfoEhdr)

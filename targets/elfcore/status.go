@@ -57,7 +57,7 @@ var faults = map[int]bool{4: true, 5: true, 7: true, 8: true, 11: true}
 func (t *Target) Status(p *out.Printer) {
 	if ps := t.notes.psinfo; ps != nil {
 		// A Linux core does not say what machine it is from.
-		fmt.Fprintf(p, "debugging core file of %s (64-bit) from unknown machine\n", ps.Fname)
+		fmt.Fprintf(p, "debugging core file of %s (%d-bit) from unknown machine\n", ps.Fname, 8*t.layout.word)
 	} else {
 		fmt.Fprintf(p, "debugging core file\n")
 	}

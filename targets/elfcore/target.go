@@ -43,6 +43,7 @@ type Target struct {
 	store    io.Closer // of the decompressed core; nil
 	size     int64     // bytes, decompressed
 	notes    *notes
+	layout   *layout
 	byID     map[uint64]*Thread // made by Registers
 	files    *system.Files
 	fills    map[string]*fileSpace // mapped files by path
@@ -98,6 +99,7 @@ func (t *Target) open(o Options) error {
 	if err != nil {
 		return err
 	}
+	t.layout = h.layout
 	if h.damaged != nil {
 		t.warn("core file is damaged: " + h.damaged.Error())
 	}
@@ -114,6 +116,13 @@ func (t *Target) open(o Options) error {
 		t.warn("core file has no threads: its notes are missing")
 	}
 	t.layOut(h)
+	if len(t.notes.files) == 0 {
+		// What the program and the linker's list name has the text that is not here.
+		if t.nameMappings(o.Program); len(t.notes.files) != 0 {
+			t.given = o.Program != ""
+			t.layOut(h)
+		}
+	}
 	t.chooseProgram(o.Program)
 	return nil
 }
@@ -246,7 +255,7 @@ func (t *Target) Virtual() mem.Space { return t.space }
 func (t *Target) Mappings() []mem.Mapping { return t.maps }
 
 // Arch implements core.Machine.
-func (t *Target) Arch() *arch.Arch { return arch.AMD64 }
+func (t *Target) Arch() *arch.Arch { return t.layout.arch }
 
 // Files implements system.Source.
 func (t *Target) Files() *system.Files { return t.files }

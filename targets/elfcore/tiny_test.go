@@ -17,18 +17,20 @@ func FuzzNotes(f *testing.F) {
 	f.Add([]byte("\x05\x00\x00\x00\x10\x00\x00\x00\x06\x00\x00\x00CORE\x00\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x10\x20\x00\x00\x00\x00\x00\x00"))
 	f.Add([]byte("\x05\x00\x00\x00\x30\x00\x00\x00ELIFCORE\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00/bin/x\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var n notes
-		n.parse(b)
-		for _, m := range n.files {
-			if m.End <= m.Start {
-				t.Errorf("%+v", m)
+		for _, l := range []*layout{layoutAMD64, layoutARM64, layoutI386} {
+			n := notes{layout: l}
+			n.parse(b)
+			for _, m := range n.files {
+				if m.End <= m.Start {
+					t.Errorf("%+v", m)
+				}
 			}
-		}
-		for _, th := range n.threads {
-			th.registers()
-			if th.Siginfo != nil {
-				th.Siginfo.Addr()
-				th.Siginfo.Sender()
+			for _, th := range n.threads {
+				th.registers()
+				if th.Siginfo != nil {
+					th.Siginfo.Addr()
+					th.Siginfo.Sender()
+				}
 			}
 		}
 	})
@@ -57,6 +59,9 @@ func FuzzOpen(f *testing.F) {
 // noFiles finds nothing on the host.
 func noFiles() *system.Files { return system.NewFiles("/nonexistent", "/nonexistent") }
 
+// phdrBytes is the size of an Elf64_Phdr.
+const phdrBytes = 56
+
 // tinyCore is a core with a thread, an auxiliary vector, a mapped file and two
 // segments, in 4 KB.
 func tinyCore() []byte {
@@ -68,10 +73,10 @@ func tinyCore() []byte {
 		ns.Write(make([]byte, -len(desc)&3))
 	}
 	pr := make([]byte, 336)
-	le.PutUint16(pr[prCursig:], 11)
-	le.PutUint32(pr[prPid:], 4242)
-	le.PutUint64(pr[prReg+8*regSP:], 0x7fff00000800)
-	le.PutUint64(pr[prReg+8*16:], 0x401000)
+	le.PutUint16(pr[12:], 11)
+	le.PutUint32(pr[layoutAMD64.pid:], 4242)
+	le.PutUint64(pr[layoutAMD64.regs+8*layoutAMD64.sp:], 0x7fff00000800)
+	le.PutUint64(pr[layoutAMD64.regs+8*16:], 0x401000)
 	note(ntPrstatus, pr)
 	ps := make([]byte, 136)
 	copy(ps[40:], "tiny")
@@ -96,7 +101,7 @@ func tinyCore() []byte {
 	le.PutUint16(b[16:], uint16(elf.ET_CORE))
 	le.PutUint16(b[18:], uint16(elf.EM_X86_64))
 	le.PutUint64(b[32:], ehdrSize)
-	le.PutUint16(b[54:], phdrSize)
+	le.PutUint16(b[54:], phdrBytes)
 	le.PutUint16(b[56:], 3)
 	ph := func(typ elf.ProgType, flags elf.ProgFlag, off, vaddr, filesz, memsz uint64) {
 		b = le.AppendUint32(b, uint32(typ))
@@ -105,8 +110,8 @@ func tinyCore() []byte {
 			b = le.AppendUint64(b, v)
 		}
 	}
-	data := uint64(ehdrSize + 3*phdrSize + ns.Len())
-	ph(elf.PT_NOTE, 0, ehdrSize+3*phdrSize, 0, uint64(ns.Len()), 0)
+	data := uint64(ehdrSize + 3*phdrBytes + ns.Len())
+	ph(elf.PT_NOTE, 0, ehdrSize+3*phdrBytes, 0, uint64(ns.Len()), 0)
 	ph(elf.PT_LOAD, elf.PF_R|elf.PF_X, data, 0x400000, 512, 0x2000)
 	ph(elf.PT_LOAD, elf.PF_R|elf.PF_W, data+512, 0x7fff00000000, 0x1000, 0x1000)
 	b = append(b, ns.Bytes()...)
@@ -115,7 +120,7 @@ func tinyCore() []byte {
 	le.PutUint16(head[16:], uint16(elf.ET_EXEC))
 	le.PutUint64(head[24:], 0x401000)
 	le.PutUint64(head[32:], 0x40)
-	le.PutUint16(head[54:], phdrSize)
+	le.PutUint16(head[54:], phdrBytes)
 	le.PutUint16(head[56:], 2)
 	le.PutUint32(head[0x40:], uint32(elf.PT_LOAD))
 	le.PutUint32(head[0x44:], 5)
