@@ -139,6 +139,7 @@ func (w *sweeper) one(m *fixtures.Mutation, worker int) {
 		w.opened++
 		w.mu.Unlock()
 		a := newApp(&config{prog: "xmdb", noRC: true}, nil)
+		a.s.Contain = false // a fault must end the test
 		a.s.Out.SetOutput(&cappedWriter{})
 		a.s.Stderr = io.Discard
 		a.attach(target)
