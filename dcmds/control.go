@@ -59,9 +59,13 @@ func state(c *core.Ctx) (st core.State, ok bool) {
 
 // cannotRun says why a process cannot be made.
 func cannotRun(c *core.Ctx) error {
-	if _, ok := state(c); !ok {
+	t := c.Session.Context().Target
+	switch _, ok := state(c); {
+	case !ok:
 		c.Warnf("run requires executable to be specified on command-line")
-	} else {
+	case t != nil && t.Kind() == "raw":
+		c.Warnf("failed to create new target: %s", core.ErrNotSup.Error())
+	default:
 		c.Warnf("failed to create process: %s", core.ErrNotSup.Error())
 	}
 	return core.ErrFailed

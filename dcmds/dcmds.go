@@ -22,7 +22,7 @@ func Module() *core.Module {
 		Name:    "mdb",
 		Descr:   "built-in commands",
 		Builtin: true,
-		Dcmds: describe(slices.Concat(
+		Dcmds: needProcesses(describe(slices.Concat(
 			interp.Dcmds(),
 			evalDcmds(),
 			listDcmds(),
@@ -63,7 +63,7 @@ func Module() *core.Module {
 			lwpDcmds(),
 			tlsDcmds(),
 			processDcmds(),
-		)),
+		))),
 		Walkers: slices.Concat(processWalkers(), linkersetWalkers()),
 		Whatis:  whatisSources(),
 	}

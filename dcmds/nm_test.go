@@ -25,3 +25,20 @@ func TestNmRaw(t *testing.T) {
 		}
 	}
 }
+
+// A raw file has no dcmds of its own but ::status; cmd_notsup of mdb_cmds.c stands
+// for those of processes, and a new one cannot be made (cmd_run, cmd_cont_common).
+func TestRawFileHasNoProcess(t *testing.T) {
+	const refused = "mdb: command is not supported by current target\n"
+	const idle = "mdb: failed to create new target: operation not supported by target\n"
+	for in, want := range map[string]string{
+		"$c": refused, "1$C": refused, "$r": refused, "::regs": refused, "::stack": refused, "$?": refused, "$": refused,
+		"::fpregs": refused, "$x": refused, "$l": refused, ":k": refused, "::attach 1": refused,
+		":c": idle, "::run": idle, "::step over": idle,
+	} {
+		_, run := session(t, []byte("abcdefgh"))
+		if diff := cmp.Diff(want, run(in+"\n")); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", in, diff)
+		}
+	}
+}
