@@ -96,6 +96,11 @@ func TestWhatis(t *testing.T) {
 			if got := s.run(fmt.Sprintf("%x::whatis", gr.SP)); !strings.HasSuffix(got, want) {
 				t.Errorf("a stack: %q, want %q", got, want)
 			}
+			// The thread that died did so in its handler of the signal.
+			signal := regexp.MustCompile(`^\w+ is \w+\+\w+, signal stack of thread \d+ of the Go runtime \(\w+\), LWP \d+\n$`)
+			if got := s.run("<rsp::whatis"); !signal.MatchString(got) {
+				t.Errorf("the stack of a handler: %q", got)
+			}
 			ty := s.run(`*(**"main.keepers"+8)::whatis`)
 			if !strings.HasSuffix(ty, "the run-time type *main.cat\n") {
 				t.Errorf("a type: %q", ty)

@@ -21,7 +21,7 @@ func whatisHeap(c *core.Ctx, w *core.Whatis) error {
 	if _, err := r.typeNamed("runtime.mspan"); err != nil {
 		return nil // no debug data: nothing is known of the heap
 	}
-	var stacks []*goroutine
+	var stacks []stackOwner
 	for _, addr := range wanted(w) {
 		s, err := r.spanOf(addr)
 		if err != nil {
@@ -53,26 +53,54 @@ func wanted(w *core.Whatis) []uint64 {
 	return l
 }
 
-// stacks gives the goroutines that have a stack.
-func (r *goRuntime) stacks(c *core.Ctx) ([]*goroutine, error) {
-	list := []*goroutine{}
+// stackOwner is who a stack in the heap belongs to.
+type stackOwner struct {
+	*goroutine
+	thread *thread // of a system or signal stack
+	what   string
+}
+
+// stacks gives the stacks of the goroutines, and those on which the runtime's
+// threads run the scheduler and handle signals.
+func (r *goRuntime) stacks(c *core.Ctx) ([]stackOwner, error) {
+	list := []stackOwner{}
+	add := func(g *goroutine, m *thread, what string) {
+		if g.Lo != 0 && g.Lo < g.Hi {
+			list = append(list, stackOwner{g, m, what})
+		}
+	}
 	err := r.goroutines(c, func(g *goroutine, err error) bool {
-		if err == nil && g.Lo != 0 && g.Lo < g.Hi {
-			list = append(list, g)
+		if err == nil {
+			add(g, nil, "stack")
 		}
 		return true
 	})
+	ms, _ := r.threads() // what is wrong with the list is said by who lists it
+	for _, m := range ms {
+		if g, err := r.goroutineAt(m.G0); err == nil {
+			add(g, m, "system stack")
+		}
+		if g, err := r.goroutineAt(m.GSignal); err == nil {
+			add(g, m, "signal stack")
+		}
+	}
 	return list, err
 }
 
-func reportStack(w *core.Whatis, stacks []*goroutine, s *span, addr uint64) {
-	for _, g := range stacks {
-		if g.owns(addr) {
-			w.ReportObject(mem.Addr(addr), mem.Addr(g.Lo), "stack of goroutine %d (%p), %s\n", g.ID, g.Addr, g.state())
-			return
+func reportStack(w *core.Whatis, stacks []stackOwner, s *span, addr uint64) {
+	at := mem.Addr(addr)
+	for _, o := range stacks {
+		switch {
+		case !o.owns(addr):
+			continue
+		case o.thread != nil:
+			w.ReportObject(at, mem.Addr(o.Lo), "%s of thread %d of the Go runtime (%p), LWP %d\n", o.what, o.thread.ID, o.thread.Addr, o.thread.Proc)
+		default:
+			w.ReportObject(at, mem.Addr(o.Lo), "stack of goroutine %d (%p), %s\n", o.ID, o.Addr, o.state())
 		}
+		return
 	}
-	w.ReportObject(mem.Addr(addr), mem.Addr(s.Start), "memory for stacks, in the Go heap (span %p)\n", s.Addr)
+	w.ReportObject(at, mem.Addr(s.Start), "memory for stacks, in the Go heap (span %p)\n", s.Addr)
 }
 
 func reportObject(r *goRuntime, w *core.Whatis, s *span, addr uint64) {
