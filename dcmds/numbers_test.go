@@ -1,9 +1,12 @@
 package dcmds
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/xmdb/xmdb/core"
 )
 
 // A number that a dcmd cannot read ends the statement like a syntax error: MDB's
@@ -58,5 +61,18 @@ func TestQuotedOperand(t *testing.T) {
 		if diff := cmp.Diff(syntax, run(in+"\n")); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", in, diff)
 		}
+	}
+}
+
+// A write that fails is a failure of the command. (write_arglist of mdb_cmds.c, as
+// it is since there is a format z)
+func TestFailedWrite(t *testing.T) {
+	s, run := session(t, []byte("abcdefgh"))
+	const readOnly = "mdb: failed to write 1 at address 0x0: target is not open for writing\n"
+	if diff := cmp.Diff(readOnly+readOnly, run("0,2/v 1\n")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if err := s.Eval.Eval(t.Context(), s, "0/v 1"); !errors.Is(err, core.ErrFailed) {
+		t.Errorf("the command ended with %v", err)
 	}
 }

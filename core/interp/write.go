@@ -31,7 +31,7 @@ func writeValues(c *core.Ctx, sp mem.Space) error {
 		if err != nil {
 			c.Warnf("failed to write %llr at address 0x%llx: %s", value, addr, core.Reason(err))
 			c.Frame.Incr = 0
-			return nil
+			return core.ErrFailed
 		}
 		c.Frame.Incr = uint64(size)
 		addr += uint64(size)
