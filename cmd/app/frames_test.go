@@ -185,6 +185,7 @@ var framesSubjects = []struct {
 }{
 	{"c/O0", 17}, {"c/O2", 1}, {"c/O3", 1}, {"c/fp", 17}, {"c/nofp", 17}, {"c/debugframe", 1},
 	{"c/O2/abort", 17}, {"c/O2/sighandler", 17}, {"c/O2/fault", 17}, {"c/O2/nullcall", 17}, {"c/static/segv", 17},
+	{"c/split4", 1}, {"c/split5", 1}, {"c/dwp4", 1},
 	{"c/buildid", 1}, {"c/O2/gcore", 17}, {"c/stripped", 1},
 	{"cxx/throw", 1}, {"cxx/segv", 1}, {"cxx/O2/throw", 1}, {"cxx/O2/abort", 1},
 	{"rust/panic", 1}, {"rust/segv", 1}, {"rust/O/panic", 1}, {"go/crash", 1}, {"go/panic", 1}, {"go/noopt", 1},
@@ -277,6 +278,7 @@ var varsSubjects = []struct {
 }{
 	{"c/O0", 17, 12, 0}, {"c/nofp", 17, 12, 0}, {"c/types4", 1, 12, 0}, {"c/O0/sighandler", 17, 16, 0},
 	{"c/O2", 17, 12, 0}, {"c/O3", 1, 12, 0}, {"c/fp", 17, 12, 0}, {"c/O2/sighandler", 17, 16, 0},
+	{"c/split4", 1, 12, 0}, {"c/split5", 1, 12, 0}, {"c/dwp4", 1, 12, 0},
 	{"c/dwarf2", 1, 12, 1}, {"c/dwarf4", 1, 12, 0}, {"c/static/segv", 17, 12, 0}, {"c/buildid", 1, 12, 0},
 	{"cxx/segv", 1, 16, 0}, {"cxx/throw", 1, 16, 0}, {"cxx/O2/abort", 1, 16, 2},
 	{"rust/segv", 1, 20, 0}, {"rust/O/panic", 1, 20, 5}, {"go/noopt", 1, 16, 40}, {"go/crash", 1, 16, 40},
