@@ -68,7 +68,7 @@ func WriteValue(c *core.Ctx, sp mem.Space, addr, value uint64, size int) (int, e
 		if size, err = typedSize(c, addr); err != nil {
 			return 0, err
 		}
-		if size < 8 && value>>(8*size) != 0 && !extended(value, size) {
+		if size < 8 && value>>(8*size) != 0 {
 			need := 8
 			for need > 1 && value>>(8*(need-1)) == 0 {
 				need--
@@ -98,11 +98,6 @@ func WriteValue(c *core.Ctx, sp mem.Space, addr, value uint64, size int) (int, e
 	return size, nil
 }
 
-// extended tells whether the bytes of a value beyond size are its sign.
-func extended(value uint64, size int) bool {
-	return uint64(int64(value)>>(8*size-1)) == ^uint64(0)
-}
-
 // partly tells whether at least the first byte at addr can be read.
 func partly(sp mem.Space, addr uint64) bool {
 	var b [1]byte
@@ -128,12 +123,11 @@ func readback(c *core.Ctx, addr, old, now uint64, size int) {
 
 // typedSize is the size of the object of a scalar type at addr.
 func typedSize(c *core.Ctx, addr uint64) (int, error) {
-	types, ok := core.As[core.Types](c.Session.Context())
-	if !ok {
+	if _, ok := core.As[core.Types](c.Session.Context()); !ok {
 		c.Warnf("no CTF data found at this address")
 		return 0, core.ErrNotSup
 	}
-	t, err := symbolType(c, types, addr)
+	t, err := symbolType(c.Session, addr)
 	if err != nil {
 		c.Warnf("no CTF data found at this address")
 		return 0, err
@@ -151,17 +145,11 @@ func typedSize(c *core.Ctx, addr uint64) (int, error) {
 	return 0, syscall.EINVAL
 }
 
-func symbolType(c *core.Ctx, types core.Types, addr uint64) (*ctype.Type, error) {
-	m, err := lookupAddr(c.Session, addr)
+// symbolType is the type of the data whose symbol is exactly at addr.
+func symbolType(s *core.Session, addr uint64) (*ctype.Type, error) {
+	m, err := s.SymbolAt(addr)
 	if err != nil {
 		return nil, err
 	}
-	if m.Object == nil {
-		return nil, ctype.ErrNoSymType
-	}
-	typer, ok := types.TypeScope(m.Object).(ctype.SymbolTyper)
-	if !ok {
-		return nil, ctype.ErrNoData
-	}
-	return typer.SymbolType(m.Name, m.Value-m.Object.Bias, m.Index)
+	return s.DataType(m)
 }
