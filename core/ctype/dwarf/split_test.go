@@ -1,8 +1,10 @@
 package dwarf
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -146,4 +148,56 @@ func TestPackage5(t *testing.T) {
 	plain := "testdata/split-5-plain.elf"
 	d := open(t, "testdata/split-5.elf", Options{Package: func() (io.ReaderAt, error) { return os.Open("testdata/split-5.elf.dwp") }})
 	compareSplit(t, open(t, plain, Options{}), d, plain)
+}
+
+// TestSplitMutated damages a package, a few bytes at a time: messages, no panics.
+func TestSplitMutated(t *testing.T) {
+	program, pack := read(t, "testdata/split-5.elf"), read(t, "testdata/split-5.elf.dwp")
+	r := rand.New(rand.NewPCG(3, 5))
+	for range 400 {
+		b := bytes.Clone(pack)
+		for range 1 + r.IntN(8) {
+			b[r.IntN(len(b))] = byte(r.Uint32())
+		}
+		exerciseSplit(program, b)
+	}
+}
+
+// exerciseSplit reads a program whose package, or one .dwo file, is b.
+func exerciseSplit(program, b []byte) {
+	file := func() (io.ReaderAt, error) { return bytes.NewReader(b), nil }
+	for _, o := range []Options{{Package: file}, {Split: func(DwoName) (io.ReaderAt, error) { return file() }}} {
+		if d, err := New(bytes.NewReader(program), o); err == nil {
+			exercise(d)
+		}
+	}
+}
+
+// FuzzSplit reads packages and .dwo files of a program that is whole.
+func FuzzSplit(f *testing.F) {
+	program, err := os.ReadFile("testdata/split-5.elf")
+	if err != nil {
+		f.Fatal(err)
+	}
+	pack, err := os.ReadFile("testdata/split-5.elf.dwp")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(pack)
+	f.Fuzz(func(t *testing.T, b []byte) { exerciseSplit(program, b) })
+}
+
+// FuzzSplitLoc decodes location lists of split DWARF 4.
+func FuzzSplitLoc(f *testing.F) {
+	f.Add([]byte("\x03\x00\x10\x00\x00\x00\x01\x00\x50\x00"))
+	f.Add([]byte("\x01\x00\x04\x00\x00\x00\x00\x20\x00\x00\x00\x01\x00\x51\x09\x01\x02\x02\x00\x00\x01\x00\x52\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		addrs := newSection(".debug_addr", bytes.NewReader(make([]byte, 64)), 64)
+		u := &unit{header: header{enc: encoding{addrSize: 8, version: 4}}, d: &Data{im: &image{}}, s: &sections{addr: addrs}}
+		for _, pc := range []uint64{0, 5, 1 << 20} {
+			if expr, _ := u.parseSplitLoc(&cursor{b: b}, pc); len(expr) > len(b) {
+				t.Errorf("%d bytes from %d", len(expr), len(b))
+			}
+		}
+	})
 }
