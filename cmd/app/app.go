@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"github.com/xmdb/xmdb/core"
 )
@@ -23,11 +22,7 @@ const (
 // Main runs the program with the built-in modules and extra ones compiled in,
 // and ends the process.
 func Main(extra ...*core.Module) {
-	// Lists of a million addresses and cached pages hold no pointers: collecting
-	// them often costs nothing, and waiting doubles the memory of a large walk.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(25)
-	}
+	thriftyGC()
 	os.Exit(Run(os.Args, extra...))
 }
 
