@@ -18,6 +18,7 @@ import (
 
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/unwind/cfi"
+	"github.com/xmdb/xmdb/fixtures"
 )
 
 // region is mapped memory of a test core.
@@ -205,9 +206,10 @@ var gdbRegs = [8]int{16, 7, 6, 3, 12, 13, 14, 15}
 // compile builds a C program.
 func compile(t testing.TB, src string, flags ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath("gcc"); err != nil || runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		t.Skip("missing tool: gcc for linux/amd64")
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("programs are compiled on linux/amd64")
 	}
+	fixtures.Need(t, "gcc")
 	dir := t.TempDir()
 	in, prog := filepath.Join(dir, "a.c"), filepath.Join(dir, "a")
 	if err := os.WriteFile(in, []byte(src), 0o644); err != nil {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/xmdb/xmdb/fixtures"
 )
 
 // libraries are what the boundaries are compared over: all the code of the C
@@ -33,10 +35,8 @@ func findLibrary(t *testing.T, name string) string {
 }
 
 func TestBoundaries(t *testing.T) {
-	objdump, err := exec.LookPath("objdump")
-	if err != nil {
-		t.Skip("no objdump on this machine")
-	}
+	fixtures.Need(t, "objdump")
+	const objdump = "objdump"
 	for _, name := range libraries {
 		t.Run(name, func(t *testing.T) { compareBoundaries(t, objdump, findLibrary(t, name)) })
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/xmdb/xmdb/fixtures"
 )
 
 // An opinion is what objdump says about one instruction.
@@ -27,10 +29,8 @@ const slot = 32
 // askObjdump has objdump disassemble each of the codes on its own.
 func askObjdump(t *testing.T, machine string, codes [][]byte) []opinion {
 	t.Helper()
-	objdump, err := exec.LookPath("objdump")
-	if err != nil {
-		t.Skip("no objdump on this machine")
-	}
+	fixtures.Need(t, "objdump")
+	const objdump = "objdump"
 	file := bytes.Repeat([]byte{0x90}, slot*len(codes))
 	for i, c := range codes {
 		copy(file[i*slot:], c)

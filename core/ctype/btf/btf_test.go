@@ -253,14 +253,52 @@ func run(t testing.TB, name string, args ...string) string {
 
 const kernelBTF = "/sys/kernel/btf/vmlinux"
 
-// TestKernel reads the running kernel's BTF and compares sizes and offsets of
-// some structures with pahole.
-func TestKernel(t *testing.T) {
-	if _, err := os.Stat(kernelBTF); err != nil {
-		t.Skipf("%s: this kernel has no BTF", kernelBTF)
+// kernelFile gives a file with a kernel's BTF: the running kernel's, or where it
+// has none the one in the test data of the library.
+func kernelFile(t *testing.T) string {
+	t.Helper()
+	if _, err := os.Stat(kernelBTF); err == nil {
+		return kernelBTF
 	}
+	path := filepath.Join(t.TempDir(), "vmlinux")
+	if err := os.WriteFile(path, testKernel(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// testData is the library's directory of test data, which comes with the module.
+func testData(t *testing.T) string {
+	t.Helper()
+	dir := strings.TrimSpace(run(t, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/cilium/ebpf"))
+	return filepath.Join(dir, "btf", "testdata")
+}
+
+// testKernel is the BTF of a kernel from the library's test data.
+func testKernel(t *testing.T) []byte {
+	t.Helper()
+	z, err := os.Open(filepath.Join(testData(t), "vmlinux.btf.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	g, err := gzip.NewReader(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kernel, err := io.ReadAll(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kernel
+}
+
+// TestKernel reads a kernel's BTF and compares sizes and offsets of some structures
+// with pahole.
+func TestKernel(t *testing.T) {
+	kernel := kernelFile(t)
 	start := time.Now()
-	f := openFile(t, kernelBTF, Options{Name: "vmlinux"})
+	f := openFile(t, kernel, Options{Name: "vmlinux"})
 	opened := time.Since(start)
 	task, err := f.Lookup("struct task_struct")
 	if err != nil {
@@ -279,7 +317,7 @@ func TestKernel(t *testing.T) {
 	fixtures.Need(t, "pahole")
 	sizes := regexp.MustCompile(`/\* size: (\d+), cachelines: \d+, members: (\d+)`)
 	for _, name := range []string{"task_struct", "mm_struct", "sk_buff", "page", "inode", "file", "net_device"} {
-		out, err := exec.Command("pahole", "-F", "btf", "-C", name, kernelBTF).Output()
+		out, err := exec.Command("pahole", "-F", "btf", "-C", name, kernel).Output()
 		found := sizes.FindAllStringSubmatch(string(out), -1)
 		if err != nil || len(found) == 0 {
 			t.Errorf("pahole says nothing of %s: %v", name, err)
@@ -300,24 +338,7 @@ func TestKernel(t *testing.T) {
 // TestDistilled reads a module with a distilled base, from the test data of the
 // library, with and without the kernel's BTF.
 func TestDistilled(t *testing.T) {
-	dir := strings.TrimSpace(run(t, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/cilium/ebpf"))
-	data := filepath.Join(dir, "btf", "testdata")
-	if _, err := os.Stat(filepath.Join(data, "btf_testmod.btf.base")); err != nil {
-		t.Skip("the module cache has no btf_testmod.btf.base")
-	}
-	z, err := os.Open(filepath.Join(data, "vmlinux.btf.gz"))
-	if err != nil {
-		t.Skip("the module cache has no vmlinux.btf.gz")
-	}
-	defer z.Close()
-	g, err := gzip.NewReader(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kernel, err := io.ReadAll(g)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data, kernel := testData(t), testKernel(t)
 	vmlinux, err := Open(bytes.NewReader(kernel), Options{Name: "vmlinux"})
 	if err != nil {
 		t.Fatal(err)

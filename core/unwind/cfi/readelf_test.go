@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"github.com/xmdb/xmdb/fixtures"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,9 +45,7 @@ var (
 // readelfFrames gives readelf's interpretation of one section of a file.
 func readelfFrames(t *testing.T, path, section string) []oracleEntry {
 	t.Helper()
-	if _, err := exec.LookPath("readelf"); err != nil {
-		t.Skip("missing tool: readelf (binutils)")
-	}
+	fixtures.Need(t, "readelf")
 	out, err := exec.Command("readelf", "--debug-dump=frames-interp", "--debug-dump=no-follow-links", path).Output()
 	if err != nil {
 		t.Fatalf("readelf %s: %v", path, err)
@@ -245,9 +244,10 @@ int leaf(int *p, int n) { for (int i = 0; i < n; i++) p[i] = i; return p[n-1]; }
 // compile builds C source with gcc and gives the program's path.
 func compile(t *testing.T, src string, flags ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath("gcc"); err != nil || runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		t.Skip("missing tool: gcc for linux/amd64")
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("programs are compiled on linux/amd64")
 	}
+	fixtures.Need(t, "gcc")
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "a.c"), filepath.Join(dir, "a")
 	if err := os.WriteFile(in, []byte(src), 0o644); err != nil {
