@@ -3,6 +3,7 @@ package glibc
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/out"
@@ -78,18 +79,18 @@ func runCheck(c *core.Ctx) error {
 	if err != nil {
 		return err
 	}
-	bad := append([]Fault(nil), h.Faults...)
-	extra := &Heap{Arenas: h.Arenas, Regions: h.Regions, space: h.space, chunks: h.chunks}
-	if err := extra.checkFreed(c); err != nil {
+	// What reading found stays with the heap; what is found now is of this command.
+	now := *h
+	now.Faults = slices.Clone(h.Faults)
+	if err := now.checkFreed(c); err != nil {
 		return err
 	}
-	extra.checkBins()
-	bad = append(bad, extra.Faults...)
-	for _, f := range bad {
+	now.checkBins()
+	for _, f := range now.Faults {
 		c.Record(func() { c.Printf("%p: %s\n", f.Addr, f.Text) },
 			out.Field{Name: "addr", Value: out.Hex(f.Addr)}, out.Field{Name: "fault", Value: f.Text})
 	}
-	if len(bad) > 0 {
+	if len(now.Faults) > 0 {
 		return core.ErrFailed
 	}
 	if !c.Opts.JSON {
