@@ -74,6 +74,6 @@ func FuzzHeap(f *testing.F) {
 			r.index(h.chunks[r.first:r.last])
 		}
 		h.markFree()
-		h.checkBins()
+		h.checkBins(context.Background())
 	})
 }

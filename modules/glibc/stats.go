@@ -1,6 +1,7 @@
 package glibc
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -85,7 +86,9 @@ func runCheck(c *core.Ctx) error {
 	if err := now.checkFreed(c); err != nil {
 		return err
 	}
-	now.checkBins()
+	if now.checkBins(c); c.Err() != nil {
+		return core.ErrIntr
+	}
 	for _, f := range now.Faults {
 		c.Record(func() { c.Printf("%p: %s\n", f.Addr, f.Text) },
 			out.Field{Name: "addr", Value: out.Hex(f.Addr)}, out.Field{Name: "fault", Value: f.Text})
@@ -125,21 +128,21 @@ func (h *Heap) checkFreed(c *core.Ctx) error {
 	return nil
 }
 
-// checkBins follows the doubly linked lists of every arena's bins.
-func (h *Heap) checkBins() {
+// checkBins follows the doubly linked lists of every arena's bins, until ctx ends.
+func (h *Heap) checkBins(ctx context.Context) {
 	for _, a := range h.Arenas {
 		for i := range nBins {
-			h.checkBin(a, i)
+			h.checkBin(ctx, a, i)
 		}
 	}
 }
 
-func (h *Heap) checkBin(a *Arena, bin int) {
+func (h *Heap) checkBin(ctx context.Context, a *Arena, bin int) {
 	head := binHead(a.Addr, bin)
 	at := binary.LittleEndian.Uint64(a.state[stBins+16*bin:])
 	before := head
 	seen := map[uint64]bool{}
-	for at != head {
+	for at != head && (len(seen)&0xfff != 0 || ctx.Err() == nil) {
 		r, i := h.at(at)
 		if i < 0 || stateOf(h.chunks[i]) != Free {
 			h.fault(before, "bin %d of arena %#x leads to %#x, which is no freed chunk", bin+1, a.Addr, at)
