@@ -10,6 +10,8 @@ STEP = int(os.environ["FRAMES_STEP"])
 VARS = int(os.environ["FRAMES_VARS"])  # frames of a thread whose variables are told
 STRUCTS = os.environ["FRAMES_STRUCTS"] == "1"  # compare those of C, too
 M64 = 2**64 - 1
+ARCH = gdb.newest_frame().architecture().name()
+SP, MASK = {"aarch64": ("sp", M64), "i386": ("esp", 2**32 - 1)}.get(ARCH, ("rsp", M64))
 
 
 def value(v):
@@ -28,7 +30,7 @@ def value(v):
     if t.code in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_REF):
         if t.code == gdb.TYPE_CODE_REF:
             v = v.referenced_value().address
-        return "%#x" % (int(v) & M64)
+        return "%#x" % (int(v) & MASK)
     if t.code == gdb.TYPE_CODE_FLT and t.sizeof <= 8:
         return repr(float(v))
     return None
@@ -83,7 +85,7 @@ for i, thread in enumerate(sorted(gdb.selected_inferior().threads(), key=lambda 
         line = frame.find_sal()
         frames.append({
             "kind": KINDS.get(frame.type(), "other"), "pc": "%#x" % frame.pc(),
-            "sp": "%#x" % (int(frame.read_register("rsp")) & M64), "func": frame.name() or "",
+            "sp": "%#x" % (int(frame.read_register(SP)) & MASK), "func": frame.name() or "",
             "file": line.symtab.filename if line.symtab else "", "line": line.line if line.symtab else 0,
             "vars": variables(frame) if len(frames) < VARS else None,
         })
