@@ -61,11 +61,11 @@ func runSysbp(c *core.Ctx) error {
 	for _, w := range words {
 		nr, ok := int(w.Imm), true
 		if !w.IsImm {
-			if nr, ok = system.LinuxCallNumber(w.Str); !ok {
+			if nr, ok = system.LinuxCallNumber(c.Arch(), w.Str); !ok {
 				nr, ok = decimal(w.Str)
 			}
 		}
-		name := system.LinuxCall(nr)
+		name := system.LinuxCall(c.Arch(), nr)
 		switch {
 		case !ok:
 			c.Warnf("invalid system call name -- %s", w.Str)

@@ -1,13 +1,20 @@
 package system
 
-import "strings"
+import (
+	"strings"
 
-// The numbers of Linux's system calls on amd64 (arch/x86/entry/syscalls/syscall_64.tbl),
-// in runs of consecutive ones.
-var linuxCalls = []struct {
+	"github.com/xmdb/xmdb/core/arch"
+)
+
+// callRun names system calls of consecutive numbers; "-" is one that is not in use.
+type callRun struct {
 	first int
 	names string
-}{
+}
+
+// linuxCalls are the numbers of Linux's system calls on amd64
+// (arch/x86/entry/syscalls/syscall_64.tbl).
+var linuxCalls = []callRun{
 	{0, `read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction
 rt_sigprocmask rt_sigreturn ioctl pread64 pwrite64 readv writev access pipe select sched_yield
 mremap msync mincore madvise shmget shmat shmctl dup dup2 pause nanosleep getitimer alarm
@@ -50,22 +57,34 @@ process_madvise epoll_pwait2 mount_setattr quotactl_fd landlock_create_ruleset l
 landlock_restrict_self memfd_secret process_mrelease futex_waitv set_mempolicy_home_node`},
 }
 
-// LinuxCall names a system call of Linux on amd64; "" if there is none of that
-// number.
-func LinuxCall(nr int) string {
-	for _, run := range linuxCalls {
-		if names := strings.Fields(run.names); nr >= run.first && nr-run.first < len(names) {
+// callsOf gives the system calls of Linux on an architecture: amd64's where it is
+// not known.
+func callsOf(a *arch.Arch) []callRun {
+	switch a {
+	case arch.ARM64:
+		return linuxCallsARM
+	case arch.I386:
+		return linuxCalls386
+	}
+	return linuxCalls
+}
+
+// LinuxCall names a system call of Linux on an architecture; "" if there is none of
+// that number.
+func LinuxCall(a *arch.Arch, nr int) string {
+	for _, run := range callsOf(a) {
+		if names := strings.Fields(run.names); nr >= run.first && nr-run.first < len(names) && names[nr-run.first] != "-" {
 			return names[nr-run.first]
 		}
 	}
 	return ""
 }
 
-// LinuxCallNumber is the number of a system call of Linux on amd64.
-func LinuxCallNumber(name string) (nr int, ok bool) {
-	for _, run := range linuxCalls {
+// LinuxCallNumber is the number of a system call of Linux on an architecture.
+func LinuxCallNumber(a *arch.Arch, name string) (nr int, ok bool) {
+	for _, run := range callsOf(a) {
 		for i, n := range strings.Fields(run.names) {
-			if n == name {
+			if n == name && n != "-" {
 				return run.first + i, true
 			}
 		}
