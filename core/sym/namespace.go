@@ -18,6 +18,11 @@ type Namespace struct {
 	// ShowLMID makes Format print link map ids of the base link map's objects too
 	// (::set -o showlmid).
 	ShowLMID bool
+	// Kernel is a table of the symbols of all objects at once, as a kernel has one
+	// (ksyms, unix.N); nil if there is none. It is not among the objects. Names are
+	// looked up in it before the objects, its symbols print without an object's
+	// name, and an object's symbol is preferred to its only if it is closer.
+	Kernel *Object
 
 	objs  []*Object
 	spans []span // ranges of the objects, ascending by base
@@ -53,8 +58,11 @@ func (ns *Namespace) SetObjects(objs []*Object) {
 // Objects are the load objects in load order.
 func (ns *Namespace) Objects() []*Object { return ns.objs }
 
-// Main is the executable, nil if it is not known.
+// Main is the executable, nil if it is not known: of a kernel, Kernel.
 func (ns *Namespace) Main() *Object {
+	if ns.Kernel != nil {
+		return ns.Kernel
+	}
 	for _, o := range ns.objs {
 		if o.Main {
 			return o
@@ -145,6 +153,11 @@ func (ns *Namespace) LookupName(object, name string) (Match, error) {
 		if s, ok := ns.Private.ByName(name); ok {
 			return Match{Symbol: s, Kind: Private}, nil
 		}
+		if ns.Kernel != nil {
+			if m, err := ns.lookupIn([]*Object{ns.Kernel}, name); err == nil {
+				return m, nil
+			}
+		}
 		return ns.lookupIn(ns.objs, name)
 	}
 	o, err := ns.Object(object)
@@ -192,6 +205,9 @@ func (ns *Namespace) LookupAddr(addr, distance uint64) (Match, error) {
 	if s, ok := ns.Private.ByAddr(addr, distance); ok {
 		return Match{Symbol: s, Kind: Private}, nil
 	}
+	if ns.Kernel != nil {
+		return ns.kernelAddr(addr, distance)
+	}
 	o := ns.ObjectAt(addr)
 	if o == nil {
 		return Match{}, ErrNoAddr
@@ -211,6 +227,26 @@ func (ns *Namespace) LookupAddr(addr, distance uint64) (Match, error) {
 		return Match{Symbol: s, Object: o, Kind: k, PLT: plt}, nil
 	}
 	return Match{}, ErrNoAddr
+}
+
+// kernelAddr looks at the table of the whole kernel and, unless a symbol of it
+// holds the address, at that of the module there. Which is nearest is decided
+// before it is asked whether it reaches the address.
+func (ns *Namespace) kernelAddr(addr, distance uint64) (Match, error) {
+	s, ok := ns.Kernel.Table(Symtab).ByAddr(addr, distance)
+	m := Match{Symbol: s, Object: ns.Kernel, Kind: Symtab}
+	if holds := addr-s.Value < max(s.Size, 1); !holds || s.Name == "" {
+		if o := ns.ObjectAt(addr); o != nil {
+			c, reaches := o.Table(Symtab).ByAddr(addr, distance)
+			if c.Name != "" && (s.Name == "" || c.Value > s.Value) {
+				m, ok = Match{Symbol: c, Object: o, Kind: Symtab}, reaches
+			}
+		}
+	}
+	if !ok {
+		return Match{}, ErrNoAddr
+	}
+	return m, nil
 }
 
 // Label is how MDB prints the matched symbol without an offset:

@@ -57,6 +57,9 @@ type Options struct {
 	Strtab      []byte // string table of the symbol table, for external names
 	Symbols     []Symbol
 	Parent      *File // for a child container
+	// Symtab gives Symbols and Strtab when they are first needed; it is called once
+	// and only if Symbols is nil. nil: there are no others.
+	Symtab func() (symbols []Symbol, strtab []byte)
 }
 
 // Symbol is an entry of the symbol table that a container's object and function
@@ -93,6 +96,8 @@ type File struct {
 	ptrs      map[uint32]uint32    // type id to the id of the pointer to it
 
 	symbols []Symbol
+	symtab  func() ([]Symbol, []byte)
+	tabOnce sync.Once
 	symOnce sync.Once
 	symOff  []int32 // by symbol index: offset in its section, or -1
 	symName map[string]uint32
@@ -104,6 +109,9 @@ func Open(data []byte, o Options) (*File, error) {
 		return nil, fmt.Errorf("read CTF header: %w", ErrNoCTF)
 	}
 	f := &File{label: o.Label, ptrSize: o.PointerSize, parent: o.Parent, ext: o.Strtab, symbols: o.Symbols}
+	if o.Symbols == nil {
+		f.symtab = o.Symtab
+	}
 	if f.ptrSize == 0 {
 		f.ptrSize = 8
 	}
@@ -190,6 +198,7 @@ func inflate(z []byte, size int) ([]byte, error) {
 func (f *File) str(ref uint32) string {
 	tab := f.strs
 	if ref>>31 != 0 {
+		f.loadSymtab()
 		tab, ref = f.ext, ref&^(1<<31)
 	}
 	if uint64(ref) >= uint64(len(tab)) {
@@ -201,6 +210,14 @@ func (f *File) str(ref uint32) string {
 		return ""
 	}
 	return string(s[:i])
+}
+
+// loadSymtab asks for the symbol table that was left for later.
+func (f *File) loadSymtab() {
+	if f.symtab == nil {
+		return
+	}
+	f.tabOnce.Do(func() { f.symbols, f.ext = f.symtab() })
 }
 
 // Label implements ctype.Container.

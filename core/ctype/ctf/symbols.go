@@ -11,6 +11,7 @@ import (
 // symbol table the container belongs to; a symbol of another table (.dynsym) is
 // found by its name.
 func (f *File) SymbolType(name string, addr uint64, index uint32) (*ctype.Type, error) {
+	f.loadSymtab()
 	if len(f.symbols) == 0 {
 		return nil, ErrNoSymtab
 	}
