@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/out"
 )
 
@@ -17,8 +18,9 @@ func fpregsDcmds() []*core.Dcmd {
 	for _, name := range []string{"fpregs", "$x", "$X", "$y", "$Y"} {
 		l = append(l, &core.Dcmd{
 			Name: name, Usage: "?[-dqs]", Descr: "print floating point registers",
-			Help: "Print the x87, SSE and AVX registers of the thread whose id is the address, or of\n" +
-				"the representative thread. -d, -q and -s are for SPARC and do nothing here.\n",
+			Help: "Print the floating point and vector registers of the thread whose id is the\n" +
+				"address, or of the representative thread: x87, SSE and AVX, or those of arm64.\n" +
+				"-d, -q and -s are for SPARC and do nothing here.\n",
 			Opts: []core.Opt{{Letter: 'd'}, {Letter: 'q'}, {Letter: 's'}},
 			Run:  runFpregs,
 		})
@@ -46,6 +48,9 @@ func runFpregs(c *core.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if regs.Arch == arch.ARM64 {
+		return armFpregs(c, regs)
+	}
 	fx, xs := regs.Areas["fxsave"], regs.Areas["xsave"]
 	if len(fx) < fxSize && len(xs) >= fxSize {
 		fx = xs[:fxSize]
@@ -53,8 +58,12 @@ func runFpregs(c *core.Ctx) error {
 	if len(fx) < fxSize {
 		return errNoFP
 	}
+	n := 16
+	if regs.Arch == arch.I386 {
+		n = 8
+	}
 	ymm := avxHalves(xs)
-	c.Record(func() { printX87(c, fx); printSSE(c, fx, ymm) }, fpFields(fx, ymm)...)
+	c.Record(func() { printX87(c, regs.Arch, fx); printSSE(c, fx, ymm, n) }, fpFields(fx, ymm, n)...)
 	return nil
 }
 
@@ -70,7 +79,8 @@ func avxHalves(xs []byte) []byte {
 	return xs[xsaveYMM : xsaveYMM+16*16]
 }
 
-func fpFields(fx, ymm []byte) []out.Field {
+// fpFields has the first n of the vector registers.
+func fpFields(fx, ymm []byte, n int) []out.Field {
 	le := binary.LittleEndian
 	f := []out.Field{
 		{Name: "cw", Value: out.Hex(le.Uint16(fx[fxFCW:]))}, {Name: "sw", Value: out.Hex(le.Uint16(fx[fxFSW:]))},
@@ -79,10 +89,10 @@ func fpFields(fx, ymm []byte) []out.Field {
 	for i := range 8 {
 		f = append(f, out.Field{Name: fmt.Sprintf("st%d", i), Value: "0x" + vectorHex(fx[fxST+16*i:fxST+16*i+10])})
 	}
-	for i := range 16 {
+	for i := range n {
 		f = append(f, out.Field{Name: fmt.Sprintf("xmm%d", i), Value: "0x" + vectorHex(fx[fxXMM+16*i:fxXMM+16*i+16])})
 	}
-	for i := 0; ymm != nil && i < 16; i++ {
+	for i := 0; ymm != nil && i < n; i++ {
 		f = append(f, out.Field{Name: fmt.Sprintf("ymm%d", i), Value: "0x" + vectorHex(ymm[16*i:16*i+16]) + vectorHex(fx[fxXMM+16*i:fxXMM+16*i+16])})
 	}
 	return f
@@ -97,14 +107,19 @@ func vectorHex(b []byte) string {
 	return s.String()
 }
 
-func printX87(c *core.Ctx, fx []byte) {
+func printX87(c *core.Ctx, a *arch.Arch, fx []byte) {
 	le := binary.LittleEndian
 	cw, sw := le.Uint16(fx[fxFCW:]), le.Uint16(fx[fxFSW:])
 	top := uint(sw >> 11 & 7)
-	c.Printf("AMD64 (80486 chip with SSE)\n")
+	c.Printf("%s (80486 chip with SSE)\n", map[bool]string{true: "AMD64", false: "i386"}[a == arch.AMD64])
 	c.Printf("cw     0x%04x (%s)\n", cw, controlWord(cw))
 	c.Printf("sw     0x%04x (TOP=0t%u) (%s)\n\n", sw, top, names(uint32(sw), statusBits))
-	c.Printf("fop    0x%x\nrip    0x%llx\nrdp    0x%llx\n\n", le.Uint16(fx[fxFOP:]), le.Uint64(fx[fxRIP:]), le.Uint64(fx[fxRDP:]))
+	if a == arch.I386 { // the form of FXSAVE without REX.W: 32 bits of offset, 16 of selector
+		c.Printf("ipoff  %a\ncssel  0x%x\n", uint64(le.Uint32(fx[fxRIP:])), le.Uint16(fx[fxRIP+4:]))
+		c.Printf("dtoff  %a\ndtsel  0x%x\n\n", uint64(le.Uint32(fx[fxRDP:])), le.Uint16(fx[fxRDP+4:]))
+	} else {
+		c.Printf("fop    0x%x\nrip    0x%llx\nrdp    0x%llx\n\n", le.Uint16(fx[fxFOP:]), le.Uint64(fx[fxRIP:]), le.Uint64(fx[fxRDP:]))
+	}
 	for i := range uint(8) {
 		st := fx[fxST+16*i:]
 		exp, sig := le.Uint16(st[8:]), le.Uint64(st)
@@ -196,17 +211,17 @@ func mxcsr(v uint32) string {
 	return orZero(l)
 }
 
-func printSSE(c *core.Ctx, fx, ymm []byte) {
+func printSSE(c *core.Ctx, fx, ymm []byte, n int) {
 	v := binary.LittleEndian.Uint32(fx[fxMXCSR:])
 	c.Printf("\nmxcsr  0x%04x (%s)\n\n", v, mxcsr(v))
-	for i := range 16 {
+	for i := range n {
 		c.Printf("%-7s0x%s\n", fmt.Sprintf("%%xmm%d", i), vectorHex(fx[fxXMM+16*i:fxXMM+16*i+16]))
 	}
 	if ymm == nil {
 		return
 	}
 	c.Printf("\n")
-	for i := range 16 {
+	for i := range n {
 		c.Printf("%-7s0x%s%s\n", fmt.Sprintf("%%ymm%d", i), vectorHex(ymm[16*i:16*i+16]), vectorHex(fx[fxXMM+16*i:fxXMM+16*i+16]))
 	}
 }

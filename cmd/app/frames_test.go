@@ -65,7 +65,7 @@ func gdbFrames(t *testing.T, s fixtures.Subject, step, vars int) []gdbThread {
 		args = append(args, "-iex", "set debug-file-directory "+s.Debug+":/usr/lib/debug")
 	}
 	if strings.HasPrefix(s.Name, "arm64/pac") {
-		s.Core = fixtures.WithPACMask(t, s.Core)
+		s.Core = fixtures.WithNotes(t, s.Core, fixtures.PACMask)
 	}
 	cmd := exec.CommandContext(gdbContext(t), gdb, append(args, "-x", "testdata/frames.gdb.py", s.Exe, s.Core)...)
 	structs := "0"

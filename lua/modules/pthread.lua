@@ -5,15 +5,20 @@
 -- word of memory (futex(2)), the functions on its stack say of what the word is a
 -- part. The structures are read by the program's own types where it has them, else
 -- by the layout that glibc has kept since 2.25 (sysdeps/nptl/bits/struct_mutex.h,
--- thread-shared-types.h of x86_64), which is part of its ABI.
+-- thread-shared-types.h of x86 and AArch64), which is part of its ABI.
 
-local SYS_futex = {amd64 = 202}
+-- By architecture: the number of futex(2) and the registers of its first arguments.
+local FUTEX = {
+	amd64 = {nr = 202, word = "rdi", op = "rsi"},
+	arm64 = {nr = 98, word = "x0", op = "x1"},
+	i386 = {nr = 240, word = "ebx", op = "ecx"},
+}
 local WAITING = {[0] = true, [6] = true, [9] = true, [11] = true, [13] = true} -- FUTEX_WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2
 
 mdb.module{name = "pthread", descr = "locks of POSIX threads and who waits for them",
 	objects = {"libc", "libpthread"},
 	active = function()
-		return mdb.target() == "proc" and #mdb.threads() > 0 and SYS_futex[mdb.arch().name] ~= nil
+		return mdb.target() == "proc" and #mdb.threads() > 0 and FUTEX[mdb.arch().name] ~= nil
 	end}
 
 -- field reads a member of a structure by the target's types, or at its place in
@@ -28,8 +33,10 @@ end
 
 local function mutex(addr)
 	local function f(name, offset) return field("pthread_mutex_t", addr, "__data." .. name, offset, mdb.read_i32) end
-	local m = {addr = addr, lock = f("__lock", 0), count = f("__count", 4), owner = f("__owner", 8), users = f("__nusers", 12)}
-	local kind = f("__kind", 16)
+	local users, kind = 12, 16
+	if mdb.arch().ptrsize == 4 then users, kind = 16, 12 end
+	local m = {addr = addr, lock = f("__lock", 0), count = f("__count", 4), owner = f("__owner", 8), users = f("__nusers", users)}
+	kind = f("__kind", kind)
 	m.type = ({[0] = "normal", "recursive", "errorcheck", "adaptive"})[kind:band(3)]
 	m.attr = {}
 	for _, a in ipairs{{16, "robust"}, {32, "inherit"}, {64, "protect"}, {128, "shared"}} do
@@ -73,11 +80,13 @@ end
 local function waits()
 	local ids, list = {}, {}
 	for _, t in ipairs(mdb.threads()) do ids[t.id] = true end
+	local futex = FUTEX[mdb.arch().name]
 	for _, t in ipairs(mdb.threads()) do
 		local r = mdb.regs(t.id)
-		if mdb.syscall(t.id) == SYS_futex[mdb.arch().name] and WAITING[r.rsi:band(127)] then
-			local kind, addr = classify(t.id, r.rdi)
-			local w = {tid = t.id, name = t.name, kind = kind, addr = addr, word = r.rdi}
+		if mdb.syscall(t.id) == futex.nr and WAITING[r[futex.op]:band(127)] then
+			local word = r[futex.word]
+			local kind, addr = classify(t.id, word)
+			local w = {tid = t.id, name = t.name, kind = kind, addr = addr, word = word}
 			if kind == "mutex" or kind == "futex" then
 				local ok, m = pcall(mutex, addr)
 				if ok and m.valid and m.held and ids[m.owner] then

@@ -19,7 +19,9 @@ const (
 	nt386TLS   = 0x200
 	ntX86State = 0x202
 	ntARMTLS   = 0x401
+	ntARMCall  = 0x404
 	ntARMPAC   = 0x406
+	ntXFPRegs  = 0x46e62b7f
 	ntSiginfo  = 0x53494749
 	ntFile     = 0x46494c45
 )
@@ -74,7 +76,9 @@ type Thread struct {
 	Pending uint64
 	Held    uint64
 	Greg    []uint64 // the architecture's general registers; nil if absent
-	FPRegs  []byte   // NT_FPREGSET: an FXSAVE area on amd64; nil if absent
+	FPRegs  []byte   // NT_FPREGSET: an FXSAVE area on amd64, of i386 the older FSAVE, of arm64 user_fpsimd_state; nil if absent
+	FXSave  []byte   // NT_PRXFPREG of i386: an FXSAVE area; nil if absent
+	Sysno   []byte   // NT_ARM_SYSTEM_CALL; nil if absent
 	XState  []byte   // NT_X86_XSTATE: an XSAVE area; nil if absent
 	Siginfo *Siginfo // nil if absent
 	TLS     []byte   // NT_ARM_TLS, NT_386_TLS; nil if absent
@@ -171,6 +175,14 @@ func (n *notes) add(note Note) {
 	case ntX86State:
 		if last != nil && last.XState == nil {
 			last.XState = d
+		}
+	case ntXFPRegs:
+		if last != nil && last.FXSave == nil {
+			last.FXSave = d
+		}
+	case ntARMCall:
+		if last != nil && last.Sysno == nil {
+			last.Sysno = d
 		}
 	case ntARMTLS, nt386TLS:
 		if last != nil && last.TLS == nil {

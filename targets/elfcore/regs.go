@@ -10,6 +10,7 @@ import (
 const (
 	AreaFXSave = "fxsave"
 	AreaXSave  = "xsave"
+	AreaFPSIMD = "fpsimd" // struct user_fpsimd_state of arm64
 )
 
 // ErrNoThread is the error for a thread the core does not have, as MDB words it.
@@ -46,8 +47,13 @@ func (th *Thread) registers() (*arch.Regs, error) {
 	}
 	th.setThreadPointer(r)
 	r.Areas = map[string][]byte{}
-	if th.FPRegs != nil && th.layout == layoutAMD64 {
+	switch {
+	case th.FPRegs != nil && th.layout == layoutAMD64:
 		r.Areas[AreaFXSave] = th.FPRegs
+	case th.FXSave != nil && th.layout == layoutI386:
+		r.Areas[AreaFXSave] = th.FXSave
+	case th.FPRegs != nil && th.layout == layoutARM64:
+		r.Areas[AreaFPSIMD] = th.FPRegs
 	}
 	if th.XState != nil {
 		r.Areas[AreaXSave] = th.XState
@@ -72,19 +78,6 @@ func (th *Thread) setThreadPointer(r *arch.Regs) {
 			}
 		}
 	}
-}
-
-// Call is the number of the system call the thread was in, -1 if it was in none or
-// the core does not say.
-func (th *Thread) Call() int64 {
-	l := th.layout
-	switch {
-	case l.call < 0 || th.Greg == nil:
-		return -1
-	case l.word == 4:
-		return int64(int32(th.Greg[l.call]))
-	}
-	return int64(th.Greg[l.call])
 }
 
 // PACMask implements system.PointerAuth: the bits of a signed code pointer that
