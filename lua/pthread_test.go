@@ -79,6 +79,45 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// TestWaitsByArchitecture compares ::waits on other architectures with the functions of
+// the program that wait (fixtures/programs/c/threads.c): their libc has no symbols for
+// its own. A futex of which nothing says what it is is called that.
+func TestWaitsByArchitecture(t *testing.T) {
+	for _, name := range []string{"arm64/O0", "arm64/pac", "arm64/static", "i386/O0", "i386/O2"} {
+		t.Run(name, func(t *testing.T) {
+			s := fixtures.Build(t, name)
+			w := newWorld(t)
+			w.openCore(s.Exe, s.Core)
+			w.s.Finder = Finder(w.s, []string{})
+			out, msg := w.run("::load pthread; ::waits")
+			if msg != "" {
+				t.Error(msg)
+			}
+			n := map[string]int{}
+			for _, l := range strings.Split(strings.TrimSpace(out), "\n")[1:] {
+				f := strings.Fields(l)
+				_, object, _ := strings.Cut(f[4], "`")
+				kind := f[1]
+				if kind == "sem" {
+					kind = "futex" // where libc is part of the program
+				}
+				n[kind+" "+object]++
+				if f[1] == "mutex" && f[3] != w.mainThread() {
+					t.Errorf("owner of %s is %s, want %s", f[4], f[3], w.mainThread())
+				}
+			}
+			// Of ten kinds of threads (threads.c), two each.
+			if n["mutex warehouse"] != 2 || n["cond water_boils"] != 2 || n["futex never"] != 10 || len(n) != 3 {
+				t.Errorf("%v in\n%s", n, out)
+			}
+		})
+	}
+}
+
+func (w *world) mainThread() string {
+	return fmt.Sprint(w.s.Context().Thread)
+}
+
 // deadlocked is a core of testdata/deadlock.c.
 func deadlocked(t *testing.T) (exe, dump string) {
 	fixtures.Need(t, "gcc", "gcore")

@@ -19,6 +19,7 @@ import (
 
 // Auxiliary vector entries (include/uapi/linux/auxvec.h).
 const (
+	atBase        = 7
 	atEntry       = 9
 	atExecfn      = 31
 	atSysinfoEhdr = 33

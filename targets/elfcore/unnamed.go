@@ -3,6 +3,7 @@ package elfcore
 import (
 	"debug/elf"
 	"path/filepath"
+	"slices"
 
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/sym/elffile"
@@ -32,11 +33,30 @@ func (t *Target) nameMappings(given string) {
 		bias = entry - file.Entry
 	}
 	t.mapFile(file, name, bias)
-	for _, l := range t.listed(file, bias) {
+	list := t.listed(file, bias)
+	// The list has the run-time linker by the name in the program's PT_INTERP, which
+	// is not in the core.
+	if base, ok := t.Aux(atBase); ok && base != 0 && !slices.ContainsFunc(list, func(l listedFile) bool { return l.bias == base }) {
+		list = append(list, listedFile{interpreter(file), base})
+	}
+	for _, l := range list {
 		if f := t.openNamed(l.name, ""); f != nil {
 			t.mapFile(f, l.name, l.bias)
 		}
 	}
+}
+
+// interpreter is the run-time linker that a program names (PT_INTERP), "" if none.
+func interpreter(f *elffile.File) string {
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP && p.Filesz < 4096 {
+			name := make([]byte, p.Filesz)
+			if n, _ := f.ReaderAt().ReadAt(name, int64(p.Off)); n == len(name) {
+				return cstring(name)
+			}
+		}
+	}
+	return ""
 }
 
 // openNamed finds a file of the process on this host.
