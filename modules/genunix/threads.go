@@ -1,12 +1,21 @@
 package genunix
 
-import "github.com/xmdb/xmdb/core"
+import (
+	"slices"
 
-// threadDcmds are the commands of threads, CPUs, callouts and synchronisation.
-func threadDcmds() []*core.Dcmd { return nil }
+	"github.com/xmdb/xmdb/core"
+)
+
+// threadDcmds are the commands of threads, CPUs, callouts and synchronisation, of
+// devices, streams and messages.
+func threadDcmds() []*core.Dcmd {
+	return slices.Concat(kthreadDcmds(), stackDcmds())
+}
 
 // threadWalkers are their walkers.
-func threadWalkers() []*core.Walker { return nil }
+func threadWalkers() []*core.Walker {
+	return slices.Concat(kthreadWalkers())
+}
 
 // threadWhatis are the sources of ::whatis that threads are.
 func threadWhatis() []*core.WhatisSource { return nil }
