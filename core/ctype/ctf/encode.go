@@ -84,15 +84,15 @@ func (e *encoder) ref(t *ctype.Type) uint32 {
 	for t.Kind() == ctype.Atomic { // C11's, unknown to the format
 		t = t.Elem()
 	}
+	if p := e.c.Parent; p != nil && t.ID() != 0 && p.Type(uint32(t.ID())) == t {
+		return uint32(t.ID())
+	}
 	if t.Kind() == ctype.Void {
 		if e.void == nil {
 			e.void = ctype.New(nil, 0, ctype.Integer, "void", &ctype.Body{Enc: ctype.Encoding{Signed: true}})
 			e.top[e.void] = true
 		}
 		t = e.void
-	}
-	if p := e.c.Parent; p != nil && t.ID() != 0 && p.Type(uint32(t.ID())) == t {
-		return uint32(t.ID())
 	}
 	id, ok := e.ids[t]
 	if !ok {
