@@ -81,6 +81,14 @@ func NewTable(src Source) *Table {
 // Kind tells which table of its object this is.
 func (t *Table) Kind() Kind { return t.src.Kind }
 
+// Strings is the string table that the entries' names lie in; not to be changed.
+func (t *Table) Strings() []byte {
+	if t == nil {
+		return nil
+	}
+	return t.src.Strs
+}
+
 // Len is the number of entries, the empty first one included.
 func (t *Table) Len() int {
 	if t == nil {

@@ -14,6 +14,9 @@ type Files struct {
 	Finder elffile.Finder
 	// DWARF is how debug data is opened: its cache, context and progress.
 	DWARF dwarf.Options
+	// Foreign tells that what was mapped is another system's: no file of this host
+	// is it.
+	Foreign bool
 
 	mu       sync.Mutex
 	found    map[fileKey]*Found
@@ -63,6 +66,9 @@ func (fs *Files) Get(path, buildID string) *Found {
 	key := fileKey{path, buildID}
 	if f := fs.found[key]; f != nil {
 		return f
+	}
+	if fs.Foreign {
+		return &Found{}
 	}
 	f := fs.search(path, buildID)
 	fs.found[key] = f

@@ -17,6 +17,7 @@ type Prober struct {
 // Probers is the list, the surest first.
 func Probers() []Prober {
 	return []Prober{
+		{"illumos kernel", probeIllumos},
 		{"linux process", probeProcess},
 		{"object file", probeImage},
 	}

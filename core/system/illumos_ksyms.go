@@ -1,0 +1,75 @@
+package system
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/xmdb/xmdb/core/sym"
+)
+
+// maxKsyms bounds the image of a kernel's symbols, bytes: a real one has some ten
+// million.
+const maxKsyms = 1 << 30
+
+var errNoKsyms = errors.New("the dump has no kernel symbols")
+
+// readKsyms reads the ELF file that unix.N and the ksyms of a dump are (facts:
+// reference/illumos-formats.md section 2.1): its symbol table and strings, found by
+// the section headers. Every symbol has an absolute value.
+func readKsyms(r io.ReaderAt, size int64) (*sym.Table, error) {
+	if r == nil || size <= 0 {
+		return nil, errNoKsyms
+	}
+	if size > maxKsyms {
+		return nil, fmt.Errorf("read kernel symbols: %d bytes are too many", size)
+	}
+	le := binary.LittleEndian
+	var h [64]byte
+	if _, err := r.ReadAt(h[:], 0); err != nil {
+		return nil, fmt.Errorf("read header of kernel symbols: %w", err)
+	}
+	if string(h[:4]) != elf.ELFMAG || elf.Class(h[4]) != elf.ELFCLASS64 || elf.Data(h[5]) != elf.ELFDATA2LSB {
+		return nil, errors.New("kernel symbols are not a 64-bit little-endian ELF file")
+	}
+	shoff, entsize, shnum := le.Uint64(h[40:]), uint64(le.Uint16(h[58:])), uint64(le.Uint16(h[60:]))
+	if entsize != 64 || shoff > uint64(size) || shnum*entsize > uint64(size)-shoff {
+		return nil, fmt.Errorf("section headers of kernel symbols (%d at %#x) lie outside of them", shnum, shoff)
+	}
+	sh := make([]byte, shnum*entsize)
+	if _, err := r.ReadAt(sh, int64(shoff)); err != nil {
+		return nil, fmt.Errorf("read section headers of kernel symbols: %w", err)
+	}
+	for i := range shnum {
+		s := sh[i*entsize:]
+		link := uint64(le.Uint32(s[40:]))
+		if elf.SectionType(le.Uint32(s[4:])) != elf.SHT_SYMTAB || link >= shnum {
+			continue
+		}
+		src := sym.Source{Kind: sym.Symtab, Rule: sym.RuleKernel, Class: elf.ELFCLASS64, Order: le}
+		var err error
+		if src.Syms, err = ksymsSection(r, size, s); err == nil {
+			src.Strs, err = ksymsSection(r, size, sh[link*entsize:])
+		}
+		if err != nil {
+			return nil, err
+		}
+		return sym.NewTable(src), nil
+	}
+	return nil, errors.New("kernel symbols have no symbol table")
+}
+
+// ksymsSection reads the bytes of the section whose header is at s.
+func ksymsSection(r io.ReaderAt, size int64, s []byte) ([]byte, error) {
+	off, n := binary.LittleEndian.Uint64(s[24:]), binary.LittleEndian.Uint64(s[32:])
+	if off > uint64(size) || n > uint64(size)-off {
+		return nil, fmt.Errorf("section of kernel symbols (%d bytes at %#x) lies outside of them", n, off)
+	}
+	b := make([]byte, n)
+	if _, err := r.ReadAt(b, int64(off)); err != nil && !(errors.Is(err, io.EOF) && n == 0) {
+		return nil, fmt.Errorf("read kernel symbols: %w", err)
+	}
+	return b, nil
+}

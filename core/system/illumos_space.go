@@ -1,0 +1,164 @@
+package system
+
+import (
+	"sync/atomic"
+
+	"github.com/xmdb/xmdb/core/mem"
+)
+
+// Geometry of a kernelSpace's memory of pages.
+const (
+	pageShift  = 12
+	pageSize   = 1 << pageShift
+	spacePages = 4096 // remembered pages
+)
+
+// kernelSpace is a virtual address space of an illumos kernel: the kernel's own or
+// that of a process. A page is looked up in the dump's map and, where that has
+// none, in the page tables. Pages that were read are remembered, so that reading
+// again costs no lookup; where the physical memory can be viewed nothing is copied.
+type kernelSpace struct {
+	k     *IllumosKernel
+	as    uint64 // VA of the struct as
+	slots []atomic.Pointer[spacePage]
+}
+
+// spacePage is a page of a kernelSpace, whole.
+type spacePage struct {
+	page uint64 // VA >> pageShift
+	data []byte
+}
+
+func newKernelSpace(k *IllumosKernel, as uint64) *kernelSpace {
+	return &kernelSpace{k: k, as: as, slots: make([]atomic.Pointer[spacePage], spacePages)}
+}
+
+// get gives the whole page that holds a, or why it cannot be read; the error's
+// address is a.
+func (s *kernelSpace) get(a uint64) ([]byte, error) {
+	page := a >> pageShift
+	slot := &s.slots[(page^page>>12)%spacePages]
+	if p := slot.Load(); p != nil && p.page == page {
+		return p.data, nil
+	}
+	pa, err := s.k.translate(s.as, page<<pageShift)
+	if err != nil {
+		return nil, mem.Fault(mem.Addr(a), err)
+	}
+	phys := s.k.mem.Physical()
+	var data []byte
+	if v, ok := phys.(mem.Viewer); ok {
+		data = v.View(mem.Addr(pa), pageSize)
+	}
+	if data == nil {
+		data = make([]byte, pageSize)
+		if n, err := phys.ReadAt(data, mem.Addr(pa)); n < pageSize {
+			if uint64(n) > a%pageSize { // the page is cut behind a
+				return data[:n], nil
+			}
+			return nil, mem.Fault(mem.Addr(a), reason(err))
+		}
+	}
+	slot.Store(&spacePage{page, data})
+	return data, nil
+}
+
+// reason is why a physical page could not be read.
+func reason(err error) error {
+	if err == nil {
+		return mem.ErrNotDumped
+	}
+	return mem.Reason(err)
+}
+
+// ReadAt implements mem.Space.
+func (s *kernelSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
+	done := 0
+	for done < len(p) {
+		at := uint64(a) + uint64(done)
+		if at < uint64(a) { // past the top of the address space
+			return done, mem.Fault(mem.Addr(at), mem.ErrUnmapped)
+		}
+		data, err := s.get(at)
+		if err != nil {
+			return done, err
+		}
+		off := int(at % pageSize)
+		n := copy(p[done:], data[min(off, len(data)):])
+		if done += n; n == 0 {
+			return done, mem.Fault(mem.Addr(at), mem.ErrTruncated)
+		}
+	}
+	return done, nil
+}
+
+// View implements mem.Viewer.
+func (s *kernelSpace) View(a mem.Addr, n int) []byte {
+	off := int(a % pageSize)
+	if n < 0 || off+n > pageSize {
+		return nil
+	}
+	data, err := s.get(uint64(a))
+	if err != nil || off+n > len(data) {
+		return nil
+	}
+	return data[off : off+n : off+n]
+}
+
+// mapSpace is the kernel's address space as far as it is known without looking into
+// the kernel: by the dump's map, or by the page table that the container named. The
+// structures that lead to the other page tables are read through it.
+type mapSpace struct{ k *IllumosKernel }
+
+// ReadAt implements mem.Space.
+func (s mapSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
+	done := 0
+	for done < len(p) {
+		at := uint64(a) + uint64(done)
+		pa, ok := s.k.mapped(s.k.kas, at)
+		if !ok || at < uint64(a) {
+			return done, mem.Fault(mem.Addr(at), mem.ErrUnmapped)
+		}
+		n := min(len(p)-done, int(pageSize-at%pageSize))
+		got, err := s.k.mem.Physical().ReadAt(p[done:done+n], mem.Addr(pa))
+		if done += got; got < n {
+			return done, mem.Fault(mem.Addr(uint64(a)+uint64(done)), reason(err))
+		}
+	}
+	return done, nil
+}
+
+// mapped is the physical address of va by the dump's map or the container's page
+// table.
+func (k *IllumosKernel) mapped(as, va uint64) (uint64, bool) {
+	if k.dump != nil {
+		if pfn, ok := k.dump.Lookup(as, va); ok {
+			return pfn<<pageShift | va%pageSize, true
+		}
+	}
+	if k.cr3 == nil || as != k.kas || !canonical(va) {
+		return 0, false
+	}
+	pa, err := k.cr3.translate(va)
+	return pa, err == nil
+}
+
+// translate gives the physical address of va in an address space: from the dump's
+// map, else from the page tables. Its errors are reasons.
+func (k *IllumosKernel) translate(as, va uint64) (uint64, error) {
+	if pa, ok := k.mapped(as, va); ok {
+		return pa, nil
+	}
+	if as == 0 || !canonical(va) {
+		return 0, mem.ErrUnmapped
+	}
+	t, err := k.hatTable(as)
+	if err != nil {
+		return 0, mem.ErrUnmapped
+	}
+	pa, err := t.translate(va)
+	if err != nil {
+		return 0, mem.ErrUnmapped
+	}
+	return pa, nil
+}
