@@ -6,37 +6,8 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/core/system"
 )
-
-// signal is one of Linux's signals on amd64: its name and MDB's (illumos's)
-// description of it.
-type signal struct{ name, descr string }
-
-var signals = map[int]signal{
-	1: {"SIGHUP", "Hangup"}, 2: {"SIGINT", "Interrupt"}, 3: {"SIGQUIT", "Quit"}, 4: {"SIGILL", "Illegal Instruction"},
-	5: {"SIGTRAP", "Trace/Breakpoint Trap"}, 6: {"SIGABRT", "Abort"}, 7: {"SIGBUS", "Bus Error"}, 8: {"SIGFPE", "Arithmetic Exception"},
-	9: {"SIGKILL", "Killed"}, 10: {"SIGUSR1", "User Signal 1"}, 11: {"SIGSEGV", "Segmentation Fault"}, 12: {"SIGUSR2", "User Signal 2"},
-	13: {"SIGPIPE", "Broken Pipe"}, 14: {"SIGALRM", "Alarm Clock"}, 15: {"SIGTERM", "Terminated"}, 16: {"SIGSTKFLT", "Stack Fault"},
-	17: {"SIGCHLD", "Child Status Changed"}, 18: {"SIGCONT", "Continued"}, 19: {"SIGSTOP", "Stopped (signal)"}, 20: {"SIGTSTP", "Stopped (user)"},
-	21: {"SIGTTIN", "Stopped (tty input)"}, 22: {"SIGTTOU", "Stopped (tty output)"}, 23: {"SIGURG", "Urgent Condition"},
-	24: {"SIGXCPU", "Cpu Limit Exceeded"}, 25: {"SIGXFSZ", "File Size Limit Exceeded"}, 26: {"SIGVTALRM", "Virtual Timer Expired"},
-	27: {"SIGPROF", "Profiling Timer Expired"}, 28: {"SIGWINCH", "Window Size Change"}, 29: {"SIGIO", "Pollable Event"},
-	30: {"SIGPWR", "Power-Fail/Restart"}, 31: {"SIGSYS", "Bad System Call"},
-}
-
-// sigRTMin is the first real-time signal of the kernel.
-const sigRTMin = 32
-
-// SignalName gives the name and description of a Linux signal.
-func SignalName(sig int) (name, descr string) {
-	if s, ok := signals[sig]; ok {
-		return s.name, s.descr
-	}
-	if sig >= sigRTMin && sig <= 64 {
-		return fmt.Sprintf("SIG%d", sig), fmt.Sprintf("Real Time Signal %d", sig-sigRTMin)
-	}
-	return fmt.Sprintf("SIG#%d", sig), "Unknown signal"
-}
 
 // Signal is the signal the process died of, 0 if none (a core made by gcore).
 func (t *Target) Signal() int {
@@ -49,9 +20,6 @@ func (t *Target) Signal() int {
 	}
 	return int(th.Signo)
 }
-
-// faults are the signals whose siginfo has an address.
-var faults = map[int]bool{4: true, 5: true, 7: true, 8: true, 11: true}
 
 // Status implements core.StatusReporter.
 func (t *Target) Status(p *out.Printer) {
@@ -79,9 +47,9 @@ func (t *Target) reason() string {
 	if sig == 0 {
 		return "process core file generated with gcore(1)"
 	}
-	name, descr := SignalName(sig)
+	name, descr := system.SignalName(sig)
 	s := fmt.Sprintf("process terminated by %s (%s)", name, descr)
-	if th := t.notes.threads[0]; th.Siginfo != nil && faults[sig] && th.Siginfo.Code > 0 {
+	if th := t.notes.threads[0]; th.Siginfo != nil && system.FaultSignal(sig) && th.Siginfo.Code > 0 {
 		s += fmt.Sprintf(", addr=0x%x", th.Siginfo.Addr())
 	}
 	return s
