@@ -15,10 +15,10 @@ import (
 
 // layOut makes the address space: for each PT_LOAD the bytes in the core, then
 // what the mapped file has, then nothing, with the reason.
-func (t *Target) layOut(h *header) {
+func (t *coreFile) layOut(h *header) {
 	// A SectionReader cannot be written to, as the files behind it must not.
 	cache := mem.NewCache(io.NewSectionReader(t.data, 0, t.size), t.size, mem.DefaultCache)
-	files := slices.Clone(t.notes.files)
+	files := slices.Clone(t.mapped)
 	slices.SortStableFunc(files, func(a, b MappedFile) int { return cmp.Compare(a.Start, b.Start) })
 	var segs []mem.Segment
 	for _, p := range h.progs {
@@ -34,7 +34,6 @@ func (t *Target) layOut(h *header) {
 	t.inCore = mem.NewSegments(dumped(segs))
 	t.space = mem.NewSegments(append(segs, t.leftOut(segs, files)...))
 	t.maps = t.space.Mappings()
-	t.tagMappings()
 }
 
 // dumped keeps the segments whose bytes are in the core.
@@ -51,7 +50,7 @@ func dumped(segs []mem.Segment) []mem.Segment {
 
 // leftOut makes segments of the mapped files that have no PT_LOAD at all: gdb's
 // gcore leaves out what can be read from the file.
-func (t *Target) leftOut(segs []mem.Segment, files []MappedFile) []mem.Segment {
+func (t *coreFile) leftOut(segs []mem.Segment, files []MappedFile) []mem.Segment {
 	have := mem.NewSegments(segs).All()
 	var out []mem.Segment
 	steps := 0
@@ -82,13 +81,13 @@ func (t *Target) leftOut(segs []mem.Segment, files []MappedFile) []mem.Segment {
 }
 
 // fromFile is the part [at, end) of a mapped file.
-func (t *Target) fromFile(f MappedFile, at, end uint64) mem.Segment {
+func (t *coreFile) fromFile(f MappedFile, at, end uint64) mem.Segment {
 	off := at - f.Start + f.Off
 	s := mem.Segment{
 		Base: mem.Addr(at), Size: end - at, Off: mem.Addr(off), Err: mem.ErrNotDumped,
 		Name: f.Path, File: off, Prot: mem.ProtRead,
 	}
-	if src := t.mapped(f.Path); src != nil {
+	if src := t.fill(f.Path); src != nil {
 		s.Src = src
 	}
 	if base, ok := t.fileBase(f.Path); ok {
@@ -101,7 +100,7 @@ func (t *Target) fromFile(f MappedFile, at, end uint64) mem.Segment {
 
 // segment splits one PT_LOAD where a mapped file begins or ends and where its
 // bytes in the core end.
-func (t *Target) segment(p progHeader, cache *mem.Cache, files []MappedFile) []mem.Segment {
+func (t *coreFile) segment(p progHeader, cache *mem.Cache, files []MappedFile) []mem.Segment {
 	var out []mem.Segment
 	memsz := max(p.memsz, p.filesz)
 	if top := ^uint64(0) - p.vaddr; memsz-1 > top {
@@ -135,7 +134,7 @@ func fileAt(files []MappedFile, at, end uint64) (*MappedFile, uint64) {
 
 // pieces cuts [at, next) of p into what is in the core, what the core should
 // have but is cut off, and what was not dumped.
-func (t *Target) pieces(p progHeader, at, next uint64, f *MappedFile, cache *mem.Cache) []mem.Segment {
+func (t *coreFile) pieces(p progHeader, at, next uint64, f *MappedFile, cache *mem.Cache) []mem.Segment {
 	s := mem.Segment{Prot: segProt(p.flags)}
 	if f != nil {
 		s.Name = f.Path
@@ -165,7 +164,7 @@ func (t *Target) pieces(p progHeader, at, next uint64, f *MappedFile, cache *mem
 		add(inCore, nil, 0, mem.ErrTruncated)
 	}
 	if at < next && f != nil {
-		if src := t.mapped(f.Path); src != nil {
+		if src := t.fill(f.Path); src != nil {
 			add(next, src, at-f.Start+f.Off, nil)
 		}
 	}
@@ -187,8 +186,8 @@ func segProt(f uint32) mem.Prot {
 	return p
 }
 
-// mapped gives the Space of a mapped file's bytes; one per path.
-func (t *Target) mapped(path string) mem.Space {
+// fill gives the Space of a mapped file's bytes; one per path.
+func (t *coreFile) fill(path string) mem.Space {
 	if strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/SYSV") || strings.HasPrefix(path, "/memfd:") {
 		return nil
 	}
@@ -203,7 +202,7 @@ func (t *Target) mapped(path string) mem.Space {
 // fileSpace is a mapped file by its offsets. It is looked for on the first read,
 // and used only if it is the file that was mapped.
 type fileSpace struct {
-	t    *Target
+	t    *coreFile
 	path string
 	once sync.Once
 	src  *mem.Cache
@@ -249,7 +248,7 @@ func (f *fileSpace) same(file *elffile.File, base uint64) bool {
 			}
 		}
 	}
-	return f.t.given && f.path == f.t.ProgramPath()
+	return f.t.program != "" && f.path == f.t.program
 }
 
 // dynamicAddr is where the dynamic section of a file is; 0 if it has none.
@@ -270,10 +269,10 @@ const fileCache = 1 << 20
 const ehdrCompare = 4096
 
 // fileBase is where the first byte of a file was mapped first.
-func (t *Target) fileBase(path string) (uint64, bool) {
+func (t *coreFile) fileBase(path string) (uint64, bool) {
 	if t.bases == nil {
 		t.bases = map[string]uint64{}
-		for _, f := range t.notes.files {
+		for _, f := range t.mapped {
 			if _, again := t.bases[f.Path]; f.Off == 0 && !again {
 				t.bases[f.Path] = f.Start
 			}
@@ -318,12 +317,12 @@ func (t *Target) tagMappings() {
 	entry, _ := t.Aux(atEntry)
 	programEnd := uint64(0)
 	program := ""
-	for _, f := range t.notes.files {
+	for _, f := range t.mapped {
 		if entry >= f.Start && entry < f.End {
 			program = f.Path
 		}
 	}
-	for _, f := range t.notes.files {
+	for _, f := range t.mapped {
 		if f.Path == program && program != "" {
 			programEnd = max(programEnd, f.End)
 		}

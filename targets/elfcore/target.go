@@ -36,24 +36,31 @@ type Options struct {
 	Progress Progress
 }
 
-// Target is a core of a Linux process.
-type Target struct {
+// coreFile is what cores of every system have: a file with segments of memory, and
+// the files that were mapped.
+type coreFile struct {
 	path     string
 	f        *os.File
 	data     io.ReaderAt
 	store    io.Closer // of the decompressed core; nil
 	size     int64     // bytes, decompressed
-	notes    *notes
 	layout   *layout
-	byID     map[uint64]*Thread // made by Registers
 	files    *system.Files
+	mapped   []MappedFile          // by NT_FILE, or the run-time linker's list
 	fills    map[string]*fileSpace // mapped files by path
 	bases    map[string]uint64     // their first bytes; made by fileBase
+	program  string                // path of the program, if the user named a file for it
 	space    *mem.Segments
 	inCore   *mem.Segments
 	maps     []mem.Mapping
 	warnings []string
-	given    bool // the program was named by the user
+}
+
+// Target is a core of a Linux process.
+type Target struct {
+	coreFile
+	notes *notes
+	byID  map[uint64]*Thread // made by Registers
 }
 
 // Open opens a core. An error of kind ErrNotCore means that the file is no ELF
@@ -77,7 +84,11 @@ func OpenAt(path string, r io.ReaderAt, size int64, o Options) (*Target, error) 
 }
 
 func newTarget(path string, o Options) *Target {
-	t := &Target{path: path, files: o.Files, fills: map[string]*fileSpace{}}
+	return &Target{coreFile: newCoreFile(path, o)}
+}
+
+func newCoreFile(path string, o Options) coreFile {
+	t := coreFile{path: path, files: o.Files, fills: map[string]*fileSpace{}}
 	if t.files == nil {
 		t.files = system.NewFiles("")
 	}
@@ -116,20 +127,24 @@ func (t *Target) open(o Options) error {
 	if len(t.notes.threads) == 0 {
 		t.warn("core file has no threads: its notes are missing")
 	}
+	t.mapped = t.notes.files
 	t.layOut(h)
-	if len(t.notes.files) == 0 {
+	if len(t.mapped) == 0 {
 		// What the program and the linker's list name has the text that is not here.
-		if t.nameMappings(o.Program); len(t.notes.files) != 0 {
-			t.given = o.Program != ""
+		if t.nameMappings(o.Program); len(t.mapped) != 0 {
+			if o.Program != "" {
+				t.program = t.ProgramPath()
+			}
 			t.layOut(h)
 		}
 	}
+	t.tagMappings()
 	t.chooseProgram(o.Program)
 	return nil
 }
 
 // openData opens the file and, if it is compressed, decompresses it.
-func (t *Target) openData(ctx context.Context, progress Progress) error {
+func (t *coreFile) openData(ctx context.Context, progress Progress) error {
 	// Looked at before it is opened: to open a named pipe would wait for its writer.
 	st, err := os.Stat(t.path)
 	if err != nil {
@@ -161,17 +176,17 @@ func (t *Target) openData(ctx context.Context, progress Progress) error {
 	return nil
 }
 
-func (t *Target) warn(s string) { t.warnings = append(t.warnings, "warning: "+s) }
+func (t *coreFile) warn(s string) { t.warnings = append(t.warnings, "warning: "+s) }
 
 // Warnings are what a user should be told once: damage.
-func (t *Target) Warnings() []string { return t.warnings }
+func (t *coreFile) Warnings() []string { return t.warnings }
 
 // chooseProgram makes the file given, or one beside the core, the answer for the
 // path of the executable in the core.
 func (t *Target) chooseProgram(given string) {
 	mapped := t.ProgramPath()
 	if given != "" {
-		t.given = true
+		t.program = mapped
 		t.files.Override(mapped, given)
 		return
 	}
@@ -207,7 +222,7 @@ func (t *Target) chooseProgram(given string) {
 // the process's name.
 func (t *Target) ProgramPath() string {
 	if entry, ok := t.Aux(atEntry); ok {
-		for _, f := range t.notes.files {
+		for _, f := range t.mapped {
 			if entry >= f.Start && entry < f.End {
 				return f.Path
 			}
@@ -219,7 +234,7 @@ func (t *Target) ProgramPath() string {
 		}
 	}
 	if ps := t.notes.psinfo; ps != nil && ps.Fname != "" {
-		for _, f := range t.notes.files {
+		for _, f := range t.mapped {
 			if strings.HasPrefix(path.Base(f.Path), ps.Fname) && f.Off == 0 {
 				return f.Path
 			}
@@ -232,10 +247,10 @@ func (t *Target) ProgramPath() string {
 func (t *Target) Kind() string { return "proc" }
 
 // Name implements core.Target.
-func (t *Target) Name() string { return t.path }
+func (t *coreFile) Name() string { return t.path }
 
 // Close implements core.Target.
-func (t *Target) Close() error {
+func (t *coreFile) Close() error {
 	var err error
 	if t.store != nil {
 		err = t.store.Close()
@@ -250,16 +265,16 @@ func (t *Target) Close() error {
 }
 
 // Virtual implements core.Virtual.
-func (t *Target) Virtual() mem.Space { return t.space }
+func (t *coreFile) Virtual() mem.Space { return t.space }
 
 // Mappings implements core.Mapped.
-func (t *Target) Mappings() []mem.Mapping { return t.maps }
+func (t *coreFile) Mappings() []mem.Mapping { return t.maps }
 
 // Arch implements core.Machine.
-func (t *Target) Arch() *arch.Arch { return t.layout.arch }
+func (t *coreFile) Arch() *arch.Arch { return t.layout.arch }
 
 // Files implements system.Source.
-func (t *Target) Files() *system.Files { return t.files }
+func (t *coreFile) Files() *system.Files { return t.files }
 
 // Aux implements system.Source.
 func (t *Target) Aux(typ uint64) (uint64, bool) {

@@ -83,7 +83,7 @@ func (t *Target) mapFile(f *elffile.File, name string, bias uint64) {
 		start, off := (bias+p.Vaddr)&^(page-1), p.Off&^(page-1)
 		end := (bias + p.Vaddr + p.Filesz + page - 1) &^ (page - 1)
 		if end > start {
-			t.notes.files = append(t.notes.files, MappedFile{Start: start, End: end, Off: off, Path: name})
+			t.mapped = append(t.mapped, MappedFile{Start: start, End: end, Off: off, Path: name})
 		}
 	}
 }
@@ -138,7 +138,7 @@ func (t *Target) debugAddr(f *elffile.File, bias uint64) (uint64, bool) {
 }
 
 // words reads n longs of the core.
-func (t *Target) words(at uint64, n int) ([]uint64, bool) {
+func (t *coreFile) words(at uint64, n int) ([]uint64, bool) {
 	b := make([]byte, n*t.layout.word)
 	if mem.ReadFull(t.inCore, b, mem.Addr(at)) != nil {
 		return nil, false
