@@ -12,6 +12,7 @@ import (
 	"github.com/xmdb/xmdb/core/sym"
 	"github.com/xmdb/xmdb/core/sym/elffile"
 	"github.com/xmdb/xmdb/core/sym/pclntab"
+	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/core/unwind"
 )
 
@@ -66,6 +67,11 @@ type (
 	Unwinder interface {
 		Frames(ctx context.Context, regs *arch.Regs) iter.Seq2[unwind.Frame, error]
 	}
+	// SavedArgs gives the arguments that the function of a frame has saved on the
+	// stack; nil if it has not, or they are not known.
+	SavedArgs interface {
+		SavedArgs(f *unwind.Frame) []uint64
+	}
 	// StatusReporter writes the lines of ::status.
 	StatusReporter interface{ Status(p *out.Printer) }
 	// Xdata exports named blobs, for ::xdata.
@@ -82,6 +88,26 @@ type (
 	// Translator maps a virtual address of the current space to a physical one.
 	Translator interface {
 		Translate(va uint64) (pa uint64, err error)
+	}
+	// SpaceTranslator is a Translator for any address space of a kernel: as is the
+	// address of its struct as.
+	SpaceTranslator interface {
+		TranslateAS(as, va uint64) (pa uint64, err error)
+	}
+	// Inverse lists the virtual addresses of a physical one, each with the address
+	// space it is in (see SpaceTranslator), until yield returns false.
+	Inverse interface {
+		VirtualAddresses(pa uint64, yield func(as, va uint64) bool)
+	}
+	// ProcessOpener opens the address space of a process inside a kernel, by the
+	// address of its structure: ::context. The result is a target of its own.
+	ProcessOpener interface {
+		OpenProcess(proc uint64) (*system.KernelProcess, error)
+	}
+	// Unamer knows what a system calls itself, and the name of its platform.
+	Unamer interface {
+		Utsname() (system.Utsname, error)
+		Platform() string
 	}
 	// ContextSetter switches the address space to that of the process at an
 	// address, 0 for the kernel's: ::context. It says what it did.

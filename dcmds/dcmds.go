@@ -58,6 +58,7 @@ func Module() *core.Module {
 			regsDcmds(),
 			fpregsDcmds(),
 			stackDcmds(),
+			kernelDcmds(),
 			frameDcmds(),
 			stacksDcmds(),
 			lwpDcmds(),

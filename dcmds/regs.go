@@ -110,6 +110,10 @@ func printRegs(c *core.Ctx, r *arch.Regs) {
 
 // printAMD64 prints MDB's block of amd64 registers.
 func printAMD64(c *core.Ctx, r *arch.Regs) {
+	if isKernel(c.Session) {
+		printKernelRegs(c, r)
+		return
+	}
 	v := func(name string) uint64 { x, _ := r.Get(name); return x }
 	for _, row := range [][2]string{{"rax", "r8"}, {"rbx", "r9"}, {"rcx", "r10"}, {"rdx", "r11"}, {"rsi", "r12"}, {"rdi", "r13"}} {
 		c.Printf("%%%s = 0x%016llx       %%%-3s = 0x%016llx\n", row[0], v(row[0]), row[1], v(row[1]))
@@ -184,6 +188,9 @@ func ucontextRegs(c *core.Ctx) (*arch.Regs, error) {
 func runWhy(c *core.Ctx) error {
 	if c.Session.Context().Target == nil {
 		return core.ErrNoProc
+	}
+	if isKernel(c.Session) {
+		return runRegs(c)
 	}
 	if p, ok := core.As[core.Process](c.Session.Context()); ok {
 		c.Printf("process id = %d\n", p.PID())

@@ -32,8 +32,17 @@ func runShowrev(c *core.Ctx) error {
 		return nil
 	}
 	var host hostName
-	if st, _ := state(c); st == core.StateIdle {
+	kernel, isKernel := core.As[core.Unamer](c.Session.Context())
+	platform := ""
+	if isKernel {
+		u, err := kernel.Utsname()
+		if err != nil {
+			return err
+		}
+		host, platform = hostName{u.Sysname, u.Nodename, u.Release, u.Version, u.Machine}, kernel.Platform()
+	} else if st, _ := state(c); st == core.StateIdle {
 		host = uname()
+		platform = host.machine
 	}
 	lines := []struct{ label, key, value string }{
 		{"Hostname", "hostname", host.node},
@@ -41,17 +50,17 @@ func runShowrev(c *core.Ctx) error {
 		{"Kernel architecture", "kernel_arch", host.machine},
 		{"Application architecture", "arch", c.Arch().Name},
 		{"Kernel version", "kernel", strings.TrimSpace(strings.Join([]string{host.system, host.release, host.machine, host.version}, " "))},
-		{"Platform", "platform", host.machine},
+		{"Platform", "platform", platform},
 	}
 	var fields []out.Field
 	for _, l := range lines {
-		if l.value != "" {
+		if l.value != "" || isKernel {
 			fields = append(fields, namedField(l.key, l.value))
 		}
 	}
 	c.Record(func() {
 		for _, l := range lines {
-			if l.value != "" {
+			if l.value != "" || isKernel {
 				c.Printf("%s: %s\n", l.label, l.value)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/arch"
@@ -57,15 +58,9 @@ func runStackFP(c *core.Ctx) error { return stackCommand(c, true) }
 const defaultArgs = 6
 
 func stackCommand(c *core.Ctx, fp bool) error {
-	if len(c.Args) > 1 {
-		return core.ErrUsage
-	}
-	max := uint64(defaultArgs)
-	if len(c.Args) == 1 {
-		var err error
-		if max, err = numberArg(c, c.Args[0]); err != nil {
-			return err
-		}
+	max, err := argLimit(c)
+	if err != nil {
+		return err
 	}
 	regs, err := stackStart(c)
 	if err != nil {
@@ -73,6 +68,17 @@ func stackCommand(c *core.Ctx, fp bool) error {
 	}
 	style := stackStyle{fp: fp, lines: c.Opt('l'), numbers: c.Opt('n'), source: c.Opt('s'), args: max, returned: c.HasAddr}
 	return printStack(c, regs, c.Session.Context().Thread, style)
+}
+
+// argLimit is how many arguments of a function are to be shown.
+func argLimit(c *core.Ctx) (uint64, error) {
+	switch len(c.Args) {
+	case 0:
+		return defaultArgs, nil
+	case 1:
+		return numberArg(c, c.Args[0])
+	}
+	return 0, core.ErrUsage
 }
 
 // numberArg reads a number by the session's radix.
@@ -90,6 +96,11 @@ func stackStart(c *core.Ctx) (*arch.Regs, error) {
 	}
 	if c.Session.Context().Target == nil {
 		return nil, core.ErrNoProc
+	}
+	if isKernel(c.Session) { // what is wrong with it is told as that of any other
+		r := arch.NewRegs(c.Arch())
+		r.Set(c.Arch().FP, c.Addr)
+		return r, nil
 	}
 	// The address is a frame pointer: the saved frame pointer and the return
 	// address lie there.
@@ -127,6 +138,9 @@ func printStack(c *core.Ctx, regs *arch.Regs, thread uint64, style stackStyle) e
 	}
 	for f, err := range u.Frames(c, regs) {
 		if err != nil {
+			if !c.PipeOut && kernelStackEnd(c, err) {
+				return nil // as in MDB, no failure
+			}
 			return stackError(c, err)
 		}
 		if isEnd(&f) {
@@ -188,6 +202,8 @@ func printFrame(c *core.Ctx, f *unwind.Frame, scopes []vars.Scope, style stackSt
 	}
 	name := frameName(c.Session, f)
 	fields := frameFields(c, f, name)
+	saved, savedField := savedArgs(c, f, style)
+	fields = append(fields, savedField...)
 	var args []scopeArgs
 	for i := range scopes {
 		args = append(args, argsOf(c.Session, &scopes[i], style.args))
@@ -198,7 +214,7 @@ func printFrame(c *core.Ctx, f *unwind.Frame, scopes []vars.Scope, style stackSt
 			c.P.WriteString(scopes[i].Name + "(" + args[i].text + ") (inlined)" + place(&scopes[i]) + "\n")
 		}
 		framePrefix(c, f, style, false)
-		line := name + "()"
+		line := name + "(" + saved + ")"
 		if n := len(scopes); n > 0 {
 			line = name + "(" + args[n-1].text + ")" + place(&scopes[n-1])
 		}
@@ -210,6 +226,25 @@ func printFrame(c *core.Ctx, f *unwind.Frame, scopes []vars.Scope, style stackSt
 		}
 		c.P.WriteString(line + "\n")
 	}, append(fields, scopeFields(scopes, args)...)...)
+}
+
+// savedArgs are the arguments that a frame's function saved on the stack, where the
+// target tells: text and a field for the record.
+func savedArgs(c *core.Ctx, f *unwind.Frame, style stackStyle) (string, []out.Field) {
+	t, ok := core.As[core.SavedArgs](c.Session.Context())
+	if !ok {
+		return "", nil
+	}
+	args := t.SavedArgs(f)
+	if limit := style.args; !style.fp || limit == 0 { // $C shows all or none
+		args = args[:min(uint64(len(args)), limit)]
+	}
+	text, list := make([]string, len(args)), out.List{}
+	for i, a := range args {
+		text[i] = radix(c.Session, a)
+		list = append(list, out.Hex(a))
+	}
+	return strings.Join(text, ", "), []out.Field{{Name: "saved_args", Value: list}}
 }
 
 // framePrefix prints the columns before a function's name; a function that is

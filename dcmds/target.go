@@ -3,7 +3,9 @@ package dcmds
 import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
+	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/core/system"
 )
 
 // targetDcmds ask the target for what only it can know.
@@ -11,7 +13,10 @@ func targetDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "xdata", Descr: "print list of external data buffers", Run: runXdata},
 		{Name: "vtop", Usage: ":[-a as]", Descr: "print physical mapping of virtual address", AnyAddr: true,
-			Opts: []core.Opt{{Letter: 'a', Kind: core.Uint, Arg: "as", Help: "address space"}}, Run: runVtop},
+			Opts: []core.Opt{{Letter: 'a', Kind: core.Uint, Arg: "as", Help: "address space: of a kernel, the address of its struct as"}}, Run: runVtop},
+		{Name: "ptov", Usage: ":", Descr: "print virtual mappings of physical address",
+			Help: "Prints the virtual addresses at which the physical address is mapped, and the\n" +
+				"address space of each: the inverse of ::vtop.\n", Run: runPtov},
 		{Name: "context", Usage: ":", Descr: "change debugger target context", Run: runContext},
 		{Name: "$p", Usage: ":", Descr: "change debugger target context", Run: runContext},
 		{Name: "write", Usage: "?[-op] [-l len] value", Descr: "write value to the provided memory location",
@@ -45,11 +50,7 @@ func runVtop(c *core.Ctx) error {
 	if len(c.Args) != 0 {
 		return core.ErrUsage
 	}
-	t, ok := core.As[core.Translator](c.Session.Context())
-	if !ok {
-		return c.Warn(core.ErrNotSup, "failed to get physical mapping")
-	}
-	pa, err := t.Translate(c.Addr)
+	pa, err := translate(c)
 	if err != nil {
 		return c.Warn(err, "failed to get physical mapping")
 	}
@@ -62,18 +63,92 @@ func runVtop(c *core.Ctx) error {
 	return nil
 }
 
+// translate gives the physical address of the address, in the current address space
+// or in that of -a.
+func translate(c *core.Ctx) (uint64, error) {
+	cx := c.Session.Context()
+	if as, ok := c.OptUint('a'); ok {
+		t, ok := core.As[core.SpaceTranslator](cx)
+		if !ok {
+			return 0, core.ErrNotSup
+		}
+		return t.TranslateAS(as, c.Addr)
+	}
+	t, ok := core.As[core.Translator](cx)
+	if !ok {
+		return 0, core.ErrNotSup
+	}
+	return t.Translate(c.Addr)
+}
+
+// runPtov is the inverse of ::vtop.
+func runPtov(c *core.Ctx) error {
+	if len(c.Args) != 0 {
+		return core.ErrUsage
+	}
+	t, ok := core.As[core.Inverse](c.Session.Context())
+	if !ok {
+		return c.Warn(core.ErrNotSup, "failed to get virtual mappings")
+	}
+	n := 0
+	t.VirtualAddresses(c.Addr, func(as, va uint64) bool {
+		if n++; c.PipeOut {
+			c.Emit(va, nil)
+			return c.Err() == nil
+		}
+		c.Record(func() { c.Printf("physical %llr mapped at virtual %lr in %a\n", c.Addr, va, as) },
+			namedField("physical", out.Addr(c.Addr)), namedField("virtual", out.Addr(va)), namedField("as", out.Addr(as)))
+		return c.Err() == nil
+	})
+	switch {
+	case c.Err() != nil:
+		return core.ErrIntr
+	case n == 0:
+		return c.Warn(mem.ErrUnmapped, "failed to get virtual mappings of %llr", c.Addr)
+	}
+	return nil
+}
+
 func runContext(c *core.Ctx) error {
 	if len(c.Args) != 0 {
 		return core.ErrUsage
 	}
-	t, ok := core.As[core.ContextSetter](c.Session.Context())
-	if !ok {
-		if c.Session.Context().Target == nil {
-			return nil // MDB's idle target takes any context
+	cx := c.Session.Context()
+	if cx.Target == nil {
+		return nil // MDB's idle target takes any context
+	}
+	if p, ok := cx.Target.(*system.KernelProcess); ok {
+		if p.Proc == c.Addr {
+			c.Warnf("debugger context is already set to proc %p", c.Addr)
+			return nil
 		}
+		c.Session.Pop() // to the kernel that it is a process of
+		cx = c.Session.Context()
+	}
+	if t, ok := core.As[core.ProcessOpener](cx); ok {
+		return processContext(c, t)
+	}
+	t, ok := core.As[core.ContextSetter](cx)
+	if !ok {
 		return c.Warn(core.ErrNotSup, "failed to set context")
 	}
 	return t.SetContext(c, c.Addr)
+}
+
+// processContext makes a process of a kernel what the session looks at; at 0, the
+// kernel again.
+func processContext(c *core.Ctx, t core.ProcessOpener) error {
+	if c.Addr == 0 {
+		c.Printf("debugger context set to kernel\n")
+		return nil
+	}
+	p, err := t.OpenProcess(c.Addr)
+	if err != nil {
+		return err
+	}
+	c.Printf("debugger context set to proc %p\n", c.Addr)
+	c.Session.Push(&core.Context{})
+	return c.Session.Attach(c, p)
 }
 
 func runWrite(c *core.Ctx) error {

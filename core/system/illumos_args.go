@@ -7,6 +7,7 @@ import (
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/sym"
+	"github.com/xmdb/xmdb/core/unwind"
 )
 
 // The kernel is compiled to save the arguments that came in registers below the
@@ -85,6 +86,11 @@ func (k *IllumosKernel) ArgsOf(f KernelFrame) []uint64 {
 		}
 	}
 	return args
+}
+
+// SavedArgs implements core.SavedArgs.
+func (k *IllumosKernel) SavedArgs(f *unwind.Frame) []uint64 {
+	return k.ArgsOf(KernelFrame{FP: f.FP, PC: f.PC})
 }
 
 // maxFunctions bounds the functions whose types are remembered.
