@@ -119,7 +119,7 @@ func showFrame(c *core.Ctx, f *vars.Frame, r *vars.Reader, thread uint64) {
 			continue
 		}
 		regs = append(regs, out.Field{Name: reg.Name, Value: out.Hex(v)})
-		text = append(text, out.Sprintf(c.OutEnv(), "%6s = 0x%016llx", "%"+reg.Name, v))
+		text = append(text, fmt.Sprintf("%6s = 0x%0*x", "%"+reg.Name, int(reg.Bits)/4, v))
 	}
 	var args []scopeArgs
 	for i := range scopes {

@@ -47,7 +47,10 @@ func printARM64(c *core.Ctx, r *arch.Regs) {
 			c.Printf("%s", f.off)
 		}
 	}
-	c.Printf("> btype=%d el=%d\n\n%%tpidr = 0x%016llx\n", int(p>>10&3), int(p>>2&3), v("tpidr"))
+	c.Printf("> btype=%d el=%d\n", int(p>>10&3), int(p>>2&3))
+	if tp, ok := r.Get("tpidr"); ok { // cores of qemu lack it
+		c.Printf("\n%%tpidr = 0x%016llx\n", tp)
+	}
 }
 
 // pstateFlags are the flags of SPSR_EL1 (Arm ARM, C5.2.18), the highest first.

@@ -212,6 +212,35 @@ func TestMutatedCore(t *testing.T) {
 	})
 }
 
+// foreignCommands are those of coreCommands and what else there is on another
+// architecture.
+const foreignCommands = coreCommands + `
+$x
+::walk thread | ::fpregs
+$?
+::frame 3
+::siginfo`
+
+// TestMutatedForeignCores: the same for cores of arm64, of which half is known by the
+// program alone, and i386: 1,000 of each.
+func TestMutatedForeignCores(t *testing.T) {
+	if testing.Short() {
+		t.Skip("2,000 damaged cores take a minute (-short)")
+	}
+	for _, name := range []string{"arm64/small", "i386/small"} {
+		t.Run(name, func(t *testing.T) {
+			s := fixtures.Build(t, name)
+			sweep(t, s.Core, 2, lines(foreignCommands, s), func(m *fixtures.Mutation, _ int) core.Target {
+				target, err := elfcore.OpenAt("core", m, m.Size, elfcore.Options{Program: s.Exe, Files: system.NewFiles("")})
+				if err != nil {
+					return nil
+				}
+				return target
+			})
+		})
+	}
+}
+
 // programCommands read all that an object file has.
 const programCommands = `::status
 ::objects -v

@@ -13,7 +13,7 @@ import (
 )
 
 func TestHeap(t *testing.T) {
-	for _, name := range []string{"heap", "heap/static"} {
+	for _, name := range []string{"heap", "heap/static", "heap/arm64", "heap/arm64s"} {
 		t.Run(name, func(t *testing.T) {
 			sub := fixtures.Build(t, name)
 			s := modtest.Open(t, sub.Exe, sub.Core, glibc.Module())
@@ -35,7 +35,7 @@ func TestHeap(t *testing.T) {
 // TestLeaks compares with what the program leaked: so many blocks of one size with
 // text in them, and a chain of two.
 func TestLeaks(t *testing.T) {
-	for _, name := range []string{"heap", "heap/static"} {
+	for _, name := range []string{"heap", "heap/static", "heap/arm64", "heap/arm64s"} {
 		sub := fixtures.Build(t, name)
 		s := modtest.Open(t, sub.Exe, sub.Core, glibc.Module())
 		out := s.Run("::findleaks").OK().Out

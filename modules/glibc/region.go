@@ -59,12 +59,19 @@ func (h *Heap) readMain(c *core.Ctx, a *Arena, maps []mem.Mapping) {
 		return
 	}
 	base := uint64(m.Base)
-	const candidates = 4096 / alignment
-	for i := range uint64(candidates) {
-		start := base + i*alignment
-		if h.leadsTo(c, start, a.Top) {
+	const page, near = 4096, 1 << 20
+	rd := reader{space: h.space}
+	for start := base; start < a.Top && c.Err() == nil; {
+		if h.leadsTo(c, &rd, start, a.Top) {
 			h.readRegion(c, a, start, uint64(m.End()))
 			return
+		}
+		// What a static program has for its threads comes first, and under qemu all
+		// of the program's data.
+		if start < base+near {
+			start += alignment
+		} else {
+			start += page
 		}
 	}
 	h.fault(base, "no run of chunks leads from the start of the heap to its top: reading what there is")
@@ -72,8 +79,10 @@ func (h *Heap) readMain(c *core.Ctx, a *Arena, maps []mem.Mapping) {
 }
 
 // leadsTo tells whether sizes lead from a chunk to another.
-func (h *Heap) leadsTo(c *core.Ctx, at, to uint64) bool {
-	rd := reader{space: h.space}
+func (h *Heap) leadsTo(c *core.Ctx, rd *reader, at, to uint64) bool {
+	if at < rd.base || at+minChunk > rd.base+uint64(len(rd.buf)) {
+		rd.buf, rd.base = rd.buf[:0], 0
+	}
 	for n := 0; at < to && n < maxChunks; n++ {
 		size, ok := rd.size(at)
 		if !ok || n&0xffff == 0 && c.Err() != nil {
@@ -104,7 +113,7 @@ func (rd *reader) word(a uint64) (uint64, bool) {
 		if rd.base == 0 {
 			want = 4096
 		}
-		n, _ := rd.space.ReadAt(rd.buf[:want:cap(rd.buf)], mem.Addr(a))
+		n, _ := rd.space.ReadAt(rd.buf[:want], mem.Addr(a))
 		rd.buf, rd.base = rd.buf[:n], a
 		if n < 8 {
 			return 0, false
