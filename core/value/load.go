@@ -52,8 +52,8 @@ type planKey struct {
 
 // loadPlan is how one Go type is filled from one target type.
 type loadPlan struct {
-	size   uint64
-	near   bool // some member lies in the structure itself
+	near   bool   // some member lies in the structure itself
+	lo, hi uint64 // where those do: only that much is read of a large structure
 	fields []loadField
 }
 
@@ -70,7 +70,7 @@ func (w *World) plan(t *ctype.Type, gt reflect.Type) (*loadPlan, error) {
 	if p, ok := w.plans[key]; ok {
 		return p, nil
 	}
-	p := &loadPlan{size: w.Size(t)}
+	p := &loadPlan{}
 	for i := range gt.NumField() {
 		tag, ok := gt.Field(i).Tag.Lookup("ctf")
 		if !ok {
@@ -82,7 +82,9 @@ func (w *World) plan(t *ctype.Type, gt reflect.Type) (*loadPlan, error) {
 		}
 		if f != nil {
 			f.index = i
-			p.near = p.near || !f.far
+			if !f.far {
+				p.reach(w, f)
+			}
 			p.fields = append(p.fields, *f)
 		}
 	}
@@ -91,6 +93,19 @@ func (w *World) plan(t *ctype.Type, gt reflect.Type) (*loadPlan, error) {
 	}
 	w.plans[key] = p
 	return p, nil
+}
+
+// reach extends what is read of the structure to a member that lies in it.
+func (p *loadPlan) reach(w *World, f *loadField) {
+	var at uint64
+	for _, s := range f.acc.Path.Steps {
+		at += s.Add
+	}
+	end := at + max(w.Size(f.acc.Path.Type), uint64(f.acc.Path.Off+f.acc.Path.Bits+7)/8)
+	if !p.near {
+		p.near, p.lo, p.hi = true, at, end
+	}
+	p.lo, p.hi = min(p.lo, at), max(p.hi, end)
 }
 
 // planField finds the member of a field; nil if an optional one is missing.
@@ -183,10 +198,11 @@ func fitsInteger(base *ctype.Type, f *loadField, gt reflect.Type, bad error) err
 func (p *loadPlan) load(v Value, rv reflect.Value) error {
 	sp, base := v.space(), uint64(v.Addr)
 	near, nearBase := sp, base
-	if p.near && p.size <= maxLoad {
-		b, err := v.Read(maxLoad)
-		if err == nil { // else the members say which of them cannot be read
-			near, nearBase = Bytes(b), 0
+	if p.near && p.hi-p.lo <= maxLoad {
+		b := make([]byte, p.hi-p.lo)
+		// else the members say which of them cannot be read
+		if mem.ReadFull(sp, b, mem.Addr(base+p.lo)) == nil {
+			near, nearBase = Bytes(b), -p.lo
 		}
 	}
 	for i := range p.fields {
