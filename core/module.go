@@ -18,6 +18,11 @@ type Module struct {
 	Objects []string
 	Active  func(cx *Context) bool
 
+	// Interposes puts the module's definitions before those of the same name that
+	// are there when it is loaded for what the target holds: a kernel's ::stacks
+	// before that of processes.
+	Interposes bool
+
 	Init func(s *Session) error // called once when the module is loaded
 	Fini func(s *Session)
 

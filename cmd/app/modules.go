@@ -5,13 +5,16 @@ import (
 	"github.com/xmdb/xmdb/dcmds"
 	"github.com/xmdb/xmdb/fixtures/sample"
 	"github.com/xmdb/xmdb/lua"
+	"github.com/xmdb/xmdb/modules/genunix"
 	"github.com/xmdb/xmdb/modules/glibc"
 	"github.com/xmdb/xmdb/modules/golang"
+	"github.com/xmdb/xmdb/modules/krtld"
+	"github.com/xmdb/xmdb/modules/mdbks"
 )
 
 // builtins are the modules compiled in, in the order in which names are found.
 func builtins() []*core.Module {
-	return []*core.Module{dcmds.Module(), glibc.Module(), golang.Module()}
+	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), glibc.Module(), golang.Module()}
 }
 
 // scripts makes the Lua modules of the program available, and those that ::load
@@ -36,7 +39,8 @@ func (a *app) activate() {
 	}
 	for _, m := range a.s.Available {
 		if m.Activates(a.s.Context()) && a.s.Reg.Module(m.Name) == nil {
-			if err := a.s.Load(m, false); err != nil {
+			// A kernel's modules have commands in place of those for processes.
+			if err := a.s.Load(m, m.Interposes); err != nil {
 				a.s.Warnf("%s", err.Error())
 			}
 		}

@@ -12,8 +12,10 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/line"
+	"github.com/xmdb/xmdb/core/store"
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/targets/elfcore"
+	"github.com/xmdb/xmdb/targets/illumosdump"
 	"github.com/xmdb/xmdb/targets/objfile"
 	"github.com/xmdb/xmdb/targets/rawfile"
 )
@@ -69,7 +71,7 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 	case c.raw:
 		return a.raw(args)
 	case len(args) == 1 && isSuffix(args[0]):
-		return nil, a.suffix(args[0])
+		return a.suffix(ctx, args[0])
 	}
 	head, err := headOf(args[0])
 	if err != nil {
@@ -79,8 +81,12 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 	files.DWARF = a.debugOptions()
 	files.Finder.Remote = a.remoteFiles()
 	switch {
+	case len(args) == 2 && isDump(args[1]):
+		return a.dump(ctx, args[1], args[0])
 	case len(args) == 2:
 		return a.objectAndCore(ctx, head, files)
+	case isDump(args[0]) && !c.user:
+		return a.dump(ctx, args[0], "")
 	case elfcore.Probe(head) || elfcore.Compressed(head) != "" && !c.kernel:
 		t, err := a.core(ctx, args[0], "", files)
 		if !errors.Is(err, elfcore.ErrNotCore) {
@@ -147,14 +153,55 @@ func (a *app) raw(args []string) (core.Target, error) {
 	return t, nil
 }
 
-// suffix is what `xmdb N` means: unix.N and vmcore.N.
-func (a *app) suffix(n string) error {
-	for _, name := range []string{"unix." + n, "vmcore." + n} {
+// suffix is what `xmdb N` means: unix.N and vmcore.N, else vmdump.N.
+func (a *app) suffix(ctx context.Context, n string) (core.Target, error) {
+	unix, vmcore, vmdump := "unix."+n, "vmcore."+n, "vmdump."+n
+	if exists(vmdump) && !exists(vmcore) {
+		return a.dump(ctx, vmdump, "")
+	}
+	for _, name := range []string{unix, vmcore} {
 		if _, err := os.Stat(name); err != nil {
-			return openError(name, err)
+			return nil, openError(name, err)
 		}
 	}
-	return fmt.Errorf("vmcore.%s: kernel crash dumps are not supported by this version", n)
+	return a.dump(ctx, vmcore, unix)
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// isDump tells whether a file is a kernel crash dump.
+func isDump(path string) bool {
+	st, err := os.Stat(path)
+	if err != nil || !st.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return illumosdump.Probe(f, st.Size())
+}
+
+// dump opens a crash dump, whose symbols unix has if it is not "".
+func (a *app) dump(ctx context.Context, path, unix string) (core.Target, error) {
+	if a.c.write {
+		a.s.Warnf("%s: crash dumps are not writable; opened for reading", path)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	o := illumosdump.Options{Unix: unix, Progress: progress("reading " + path)}
+	if s, err := store.Open("", 0); err == nil {
+		o.Cache = s
+	}
+	t, err := illumosdump.Open(ctx, path, o)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	return t, nil
 }
 
 func (a *app) attachProcess(args []string) error {

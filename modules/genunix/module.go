@@ -12,7 +12,7 @@ func Module() *core.Module {
 	return &core.Module{
 		Name:    "genunix",
 		Descr:   "generic kernel: processes, threads, zones, files, memory",
-		Objects: []string{"genunix"},
+		Objects: []string{"genunix"}, Interposes: true,
 		Dcmds:   slices.Concat(procDcmds(), threadDcmds()),
 		Walkers: slices.Concat(procWalkers(), threadWalkers()),
 		Whatis:  slices.Concat(threadWhatis()),
