@@ -22,6 +22,7 @@ type Info struct {
 	Refused []elffile.Missing // why symbols or debug data are missing, more than Found says
 
 	linkMap uint64    // VA of its struct link_map, 0 if not known
+	native  bool      // of an illumos process: libproc's rules, no more
 	image   *memImage // in the process's memory; nil for a file that is not running
 	space   mem.Space
 
@@ -78,7 +79,7 @@ func (in *Info) attach() {
 func (in *Info) loadTable(o *sym.Object, k sym.Kind) (*sym.Table, error) {
 	if s := in.Set(); s != nil && (k != sym.Dynsym || !in.Found.DebugOnly) {
 		rule := sym.RuleProcess
-		if in.image != nil {
+		if in.image != nil && !in.native {
 			rule = sym.RuleLinux
 		}
 		t, err := s.Symbols(k, rule, o.Bias)

@@ -18,6 +18,7 @@ type Prober struct {
 func Probers() []Prober {
 	return []Prober{
 		{"illumos kernel", probeIllumos},
+		{"illumos process", probeIllumosProcess},
 		{"linux process", probeProcess},
 		{"object file", probeImage},
 	}
