@@ -48,6 +48,14 @@ func (x *bzIndex) setChunks(chunks []chunk) {
 
 func (p *bzPages) coverage() system.Coverage { return p.lost.coverage(p.n) }
 
+func (p *bzPages) spans() []span {
+	var out []span
+	for _, r := range p.ranges {
+		out = addSpan(out, r.page, r.n)
+	}
+	return out
+}
+
 func (p *bzPages) page(i uint64) ([]byte, error) {
 	if b := p.cache.get(i); b != nil {
 		return b, nil

@@ -196,3 +196,11 @@ func (x *index) breakage(pages uint64) string {
 	}
 	return s
 }
+
+func (p *mixedPages) spans() []span {
+	out := p.bzPages.spans()
+	for _, s := range p.tail.segs {
+		out = addSpan(out, s.page, uint64(s.n))
+	}
+	return out
+}

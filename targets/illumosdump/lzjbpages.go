@@ -53,6 +53,34 @@ func (l lostPages) reason() error {
 
 func (p *lzjbPages) coverage() system.Coverage { return p.lost.coverage(p.n) }
 
+func (p *lzjbPages) spans() []span {
+	var out []span
+	for _, s := range p.segs {
+		out = addSpan(out, s.page, uint64(s.n))
+	}
+	return out
+}
+
+// addSpan adds n pages from one on, which is not before what is there.
+func addSpan(spans []span, from, n uint64) []span {
+	if k := len(spans) - 1; k >= 0 {
+		last := &spans[k]
+		end := last.from + last.n
+		if from < end { // a damaged dump has a page twice
+			n -= min(n, end-from)
+			from = end
+		}
+		if from == end {
+			last.n += n
+			return spans
+		}
+	}
+	if n == 0 {
+		return spans
+	}
+	return append(spans, span{from: from, n: n})
+}
+
 func (p *lzjbPages) page(i uint64) ([]byte, error) {
 	if b := p.cache.get(i); b != nil {
 		return b, nil

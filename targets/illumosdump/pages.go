@@ -14,6 +14,8 @@ type pages interface {
 	// reason of package mem or an errDamaged.
 	page(i uint64) ([]byte, error)
 	coverage() system.Coverage
+	// spans lists the pages that are there, in order.
+	spans() []span
 }
 
 // errDamaged is why a page that is there cannot be read.
@@ -58,3 +60,5 @@ func (r *rawPages) page(i uint64) ([]byte, error) {
 func (r *rawPages) coverage() system.Coverage {
 	return system.Coverage{Pages: r.n, Kept: r.kept, Cut: r.n - r.kept}
 }
+
+func (r *rawPages) spans() []span { return []span{{n: r.kept}} }

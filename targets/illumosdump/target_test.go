@@ -334,7 +334,7 @@ func (c *counting) ReadAt(p []byte, off int64) (int, error) {
 
 // TestCache: the second opening takes the index from the cache and reads little.
 func TestCache(t *testing.T) {
-	d := sample(4000)
+	d := sample(1500)
 	for _, form := range []string{"serial", "lzjb", "bzip2"} {
 		t.Run(form, func(t *testing.T) {
 			cache, err := store.Open(t.TempDir(), 0)
@@ -404,7 +404,7 @@ func TestIndexFile(t *testing.T) {
 
 // TestCancel: opening ends when it is told to.
 func TestCancel(t *testing.T) {
-	d := sample(3000)
+	d := sample(1200)
 	for _, form := range []string{"serial", "lzjb", "bzip2"} {
 		b := file(t, d, form)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -417,7 +417,7 @@ func TestCancel(t *testing.T) {
 
 // TestProgress: it rises and comes to its end.
 func TestProgress(t *testing.T) {
-	d := sample(3000)
+	d := sample(1200)
 	for _, form := range []string{"serial", "lzjb", "bzip2"} {
 		var seen []string
 		last, end := int64(0), false
