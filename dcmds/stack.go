@@ -236,7 +236,8 @@ func savedArgs(c *core.Ctx, f *unwind.Frame, style stackStyle) (string, []out.Fi
 		return "", nil
 	}
 	args := t.SavedArgs(f)
-	if limit := style.args; !style.fp || limit == 0 { // $C shows all or none
+	limit, process := style.args, c.Session.Context().Target.Kind() == "proc"
+	if !style.fp || limit == 0 || process { // a kernel's $C shows all or none
 		args = args[:min(uint64(len(args)), limit)]
 	}
 	text, list := make([]string, len(args)), out.List{}

@@ -134,7 +134,7 @@ func (a *app) core(ctx context.Context, path, program string, files *system.File
 	defer stop()
 	a.statement = ctx // what opening starts ends with it, too
 	defer func() { a.statement = nil }()
-	t, err := elfcore.Open(ctx, path, elfcore.Options{Program: program, Files: files, Progress: progress("reading " + path)})
+	t, err := elfcore.OpenProcess(ctx, path, elfcore.Options{Program: program, Files: files, Progress: progress("reading " + path)})
 	if err != nil {
 		return nil, err
 	}

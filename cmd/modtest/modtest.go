@@ -34,7 +34,7 @@ type Session struct {
 func Open(t testing.TB, program, dump string, modules ...*core.Module) *Session {
 	t.Helper()
 	ctx := context.Background()
-	target, err := elfcore.Open(ctx, dump, elfcore.Options{Program: program})
+	target, err := elfcore.OpenProcess(ctx, dump, elfcore.Options{Program: program})
 	if err != nil {
 		t.Fatal(err)
 	}

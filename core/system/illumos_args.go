@@ -45,18 +45,23 @@ type savedArgs struct {
 	value  uint64 // of its symbol
 	size   uint64
 	argc   int
+	params int  // of its type
 	hidden bool // it returns a structure in memory: the first register holds its address
 }
 
 // ArgsOf gives the arguments of a frame that its function saved, as the stack has
 // them now; nil if it saved none or has not got to it.
 func (k *IllumosKernel) ArgsOf(f KernelFrame) []uint64 {
-	fn := k.function(f.PC)
-	if fn == nil || fn.argc == 0 || f.PC < fn.value {
+	return k.function(f.PC).read(k.space, f.FP, f.PC)
+}
+
+// read gives the arguments that a frame of the function saved below fp, before pc.
+func (fn *savedArgs) read(space mem.Space, fp, pc uint64) []uint64 {
+	if fn == nil || fn.argc == 0 || pc < fn.value {
 		return nil
 	}
-	text := make([]byte, min(fn.size, saveSpan, f.PC-fn.value))
-	if mem.ReadFull(k.space, text, mem.Addr(fn.value)) != nil {
+	text := make([]byte, min(fn.size, saveSpan, pc-fn.value))
+	if mem.ReadFull(space, text, mem.Addr(fn.value)) != nil {
 		return nil
 	}
 	first := 0
@@ -69,7 +74,7 @@ func (k *IllumosKernel) ArgsOf(f KernelFrame) []uint64 {
 	}
 	inRegs := min(regArgs-first, fn.argc)
 	b := make([]byte, 8*inRegs+8*extra)
-	if mem.ReadFull(k.space, b, mem.Addr(f.FP-uint64(len(b)))) != nil {
+	if mem.ReadFull(space, b, mem.Addr(fp-uint64(len(b)))) != nil {
 		return nil
 	}
 	args := make([]uint64, inRegs, fn.argc)
@@ -78,7 +83,7 @@ func (k *IllumosKernel) ArgsOf(f KernelFrame) []uint64 {
 	}
 	if rest := min(fn.argc, maxArgs) - inRegs; rest > 0 {
 		b := make([]byte, 8*rest)
-		if mem.ReadFull(k.space, b, mem.Addr(f.FP+16)) != nil {
+		if mem.ReadFull(space, b, mem.Addr(fp+16)) != nil {
 			return nil
 		}
 		for ; len(b) > 0; b = b[8:] {
@@ -122,7 +127,12 @@ func (k *IllumosKernel) readFunction(m sym.Match) *savedArgs {
 	if m.Object == nil {
 		return nil
 	}
-	typer, ok := k.TypeScope(m.Object).(ctype.SymbolTyper)
+	return argsOfFunction(m, k.TypeScope(m.Object), k.World().Resolve)
+}
+
+// argsOfFunction looks at a function's type in a scope; nil if there is none.
+func argsOfFunction(m sym.Match, scope ctype.Scope, resolve func(*ctype.Type) *ctype.Type) *savedArgs {
+	typer, ok := scope.(ctype.SymbolTyper)
 	if !ok {
 		return nil
 	}
@@ -130,13 +140,12 @@ func (k *IllumosKernel) readFunction(m sym.Match) *savedArgs {
 	if err != nil || t.Kind() != ctype.Function {
 		return nil
 	}
-	w := k.World()
 	composite := func(t *ctype.Type) (uint64, bool) {
-		r := w.Resolve(t)
+		r := resolve(t)
 		return r.Size(), r.Kind().IsStruct()
 	}
 	params := t.Body().Params
-	f := &savedArgs{value: m.Value, size: m.Size, argc: len(params)}
+	f := &savedArgs{value: m.Value, size: m.Size, argc: len(params), params: len(params)}
 	size, is := composite(t.Elem())
 	f.hidden = is && size > 16
 	for i, p := range params {

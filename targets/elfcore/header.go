@@ -11,7 +11,9 @@ import (
 // Errors of opening.
 var (
 	ErrNotCore = errors.New("not a core file")
-	ErrArch    = errors.New("only cores of Linux processes on amd64, i386 and arm64 are supported")
+	ErrArch    = errors.New("only cores of Linux processes on amd64, i386 and arm64, and of illumos processes on amd64 and i386, are supported")
+	// errIllumos is Open's answer to a core of an illumos process.
+	errIllumos = fmt.Errorf("core file of an illumos process: %w", ErrArch)
 )
 
 // elfSizes are the sizes of ELF structures of one class, bytes, and where fields
@@ -51,6 +53,7 @@ type header struct {
 	progs   []progHeader
 	cutAt   uint64 // the file should be at least this long, bytes
 	damaged error  // program headers that could not be read
+	abi     elf.OSABI
 }
 
 // Probe tells whether head, the first bytes of a file, is that of an ELF core,
@@ -106,7 +109,11 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 	if count > maxSegments {
 		return nil, fmt.Errorf("read program headers: %d of them", count)
 	}
-	return readProgs(r, size, phoff, count, l, uint64(z.phdr))
+	h, err := readProgs(r, size, phoff, count, l, uint64(z.phdr))
+	if h != nil {
+		h.abi = elf.OSABI(b[elf.EI_OSABI])
+	}
+	return h, err
 }
 
 func readProgs(r io.ReaderAt, size int64, phoff, count uint64, l *layout, phdrSize uint64) (*header, error) {
@@ -167,10 +174,8 @@ func checkArch(b []byte) (*layout, error) {
 	m := elf.Machine(order.Uint16(b[18:]))
 	if l := layoutFor(m, elf.Class(b[elf.EI_CLASS])); l != nil && order == binary.LittleEndian {
 		switch abi := elf.OSABI(b[elf.EI_OSABI]); abi {
-		case elf.ELFOSABI_NONE, elf.ELFOSABI_LINUX:
+		case elf.ELFOSABI_NONE, elf.ELFOSABI_LINUX, elf.ELFOSABI_SOLARIS:
 			return l, nil
-		case elf.ELFOSABI_SOLARIS:
-			return nil, fmt.Errorf("core file of an illumos process: %w", ErrArch)
 		default:
 			return nil, fmt.Errorf("core file of a %s process: %w", abi, ErrArch)
 		}

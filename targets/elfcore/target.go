@@ -112,17 +112,15 @@ func (t *Target) open(o Options) error {
 		return err
 	}
 	t.layout = h.layout
-	if h.damaged != nil {
-		t.warn("core file is damaged: " + h.damaged.Error())
-	}
-	if h.cutAt > uint64(t.size) {
-		t.warn(fmt.Sprintf("core file is truncated: it has %d of at least %d bytes", t.size, h.cutAt))
-	}
+	t.warnDamage(h)
 	if t.notes, err = readNotes(t.data, t.size, h); err != nil {
 		t.warn("core file is damaged: " + err.Error())
 	}
 	if t.notes.foreign != "" {
 		return fmt.Errorf("core file of a %s process: %w", strings.TrimSuffix(t.notes.foreign, "-CORE"), ErrArch)
+	}
+	if isIllumos(h, t.notes.all) && illumosLayoutFor(h.layout) != nil {
+		return errIllumos
 	}
 	if len(t.notes.threads) == 0 {
 		t.warn("core file has no threads: its notes are missing")
@@ -141,6 +139,16 @@ func (t *Target) open(o Options) error {
 	t.tagMappings()
 	t.chooseProgram(o.Program)
 	return nil
+}
+
+// warnDamage tells of headers that are not whole and of a file that ends too early.
+func (t *coreFile) warnDamage(h *header) {
+	if h.damaged != nil {
+		t.warn("core file is damaged: " + h.damaged.Error())
+	}
+	if h.cutAt > uint64(t.size) {
+		t.warn(fmt.Sprintf("core file is truncated: it has %d of at least %d bytes", t.size, h.cutAt))
+	}
 }
 
 // openData opens the file and, if it is compressed, decompresses it.
