@@ -1,7 +1,6 @@
 package system
 
 import (
-	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -299,18 +298,17 @@ func (k *IllumosKernel) moduleLayout(head uint64) (moduleLayout, error) {
 	if err != nil {
 		return l, err
 	}
-	data, err := k.findTypes(&l, ctl)
-	if err != nil {
-		return l, err
+	if found, ok := k.layoutOf(&l, ctl); ok {
+		return found, nil
 	}
-	f, err := ctf.Open(data, ctf.Options{Label: parentModule, PointerSize: 8, Symtab: func() ([]ctf.Symbol, []byte) {
+	return l, fmt.Errorf("module %s at modctl %#x has no type data", parentModule, ctl)
+}
+
+// openParent opens what may be genunix's type data.
+func (k *IllumosKernel) openParent(data []byte) (*ctf.File, error) {
+	return ctf.Open(data, ctf.Options{Label: parentModule, PointerSize: 8, Symtab: func() ([]ctf.Symbol, []byte) {
 		return k.ctfSymbols(k.byName[parentModule])
 	}})
-	if err != nil {
-		return l, err
-	}
-	k.parentTypes = f
-	return illumosModules.ofTypes(f)
 }
 
 // modctlScan is how much of a modctl or a struct module is looked through, bytes.
@@ -364,9 +362,11 @@ func (k *IllumosKernel) findModctl(l *moduleLayout, head uint64, name string) (u
 	return 0, fmt.Errorf("no module %s in the list", name)
 }
 
-// findTypes finds the type data of the module of a modctl: in one of the structures
-// that it points to, a pointer to CTF's magic number before a length.
-func (k *IllumosKernel) findTypes(l *moduleLayout, ctl uint64) ([]byte, error) {
+// layoutOf finds the type data of the module of a modctl (in one of the structures
+// that it points to, a pointer to CTF's magic number before a length) and the layout
+// that it tells. Data of other modules, which the structures lie beside, does not have
+// the types in question.
+func (k *IllumosKernel) layoutOf(l *moduleLayout, ctl uint64) (moduleLayout, bool) {
 	c := k.scan(ctl, modctlScan)
 	for _, mp := range append([]int{l.mp}, words(len(c))...) {
 		if mp+8 > len(c) || word(c, mp) < pageSize {
@@ -377,21 +377,21 @@ func (k *IllumosKernel) findTypes(l *moduleLayout, ctl uint64) ([]byte, error) {
 			if off+16 > len(m) {
 				continue
 			}
-			if b := k.typeData(word(m, off), word(m, off+8)); b != nil {
-				return b, nil
+			data := k.typeData(word(m, off), word(m, off+8))
+			if data == nil {
+				continue
+			}
+			f, err := k.openParent(data)
+			if err != nil || f.ParentName() != "" {
+				continue
+			}
+			if found, err := illumosModules.ofTypes(f); err == nil {
+				k.parentTypes = f
+				return found, true
 			}
 		}
-		if mp == l.mp && k.plausibleModule(m) {
-			break // it is the module, and has no types
-		}
 	}
-	return nil, fmt.Errorf("module %s at modctl %#x has no type data", parentModule, ctl)
-}
-
-// plausibleModule tells whether m begins like a struct module: with the size and the
-// ELF header of the file that it was loaded from.
-func (k *IllumosKernel) plausibleModule(m []byte) bool {
-	return len(m) >= 16 && bytes.Contains(m[:min(len(m), 64)], []byte(elf.ELFMAG))
+	return *l, false
 }
 
 // typeData reads n bytes of type data at addr; nil if that is none.
