@@ -29,7 +29,7 @@ func Main(extra ...*core.Module) {
 // Run is Main without the exit: args as os.Args.
 func Run(args []string, extra ...*core.Module) int {
 	if isSubcommand(args) {
-		return runBuild(args[2:])
+		return subcommands[args[1]](args[2:])
 	}
 	c, err := parseArgs(args)
 	if err != nil {

@@ -22,10 +22,17 @@ const buildUsage = `Usage: xmdb build [--source DIR] [--with MODULE=PATH] ... [-
         -o         the program to write; ./xmdb if not given
 `
 
+// subcommands are the words that count as the first of a command line, and what
+// runs the rest of it.
+var subcommands = map[string]func(args []string) int{
+	"build":    runBuild,
+	"savecore": runSavecore,
+}
+
 // isSubcommand tells whether the first word is a subcommand: only under xmdb's own
 // name, and only if no file has that name.
 func isSubcommand(args []string) bool {
-	if len(args) < 2 || base(args[0]) == "mdb" || args[1] != "build" {
+	if len(args) < 2 || base(args[0]) == "mdb" || subcommands[args[1]] == nil {
 		return false
 	}
 	_, err := os.Stat(args[1])

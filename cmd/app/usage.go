@@ -44,6 +44,9 @@ xmdb's own:
 
        xmdb build [--source DIR] [--with MODULE=PATH] ... [-o FILE]
         make an xmdb with more modules compiled in
+
+       xmdb savecore [-f] vmdump.N [DIR]
+        write unix.N and vmcore.N from a compressed illumos crash dump
 `
 
 func usage(w io.Writer, c *config) {
