@@ -10,6 +10,7 @@
 // What it lacks, or shows only by number, is decoded by the overlay:
 //
 //	overlay.go  hints by name (BTI, PAC, CSDB ...), mrs and msr, udf, hvc, smc
+//	sysop.go    ic, dc, at, tlbi and the rest of sys
 //	atomic.go   LSE atomics, compare and swap, RCPC, limited ordering
 //	tag.go      memory tagging
 //	auth.go     pointer authentication

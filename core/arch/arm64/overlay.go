@@ -28,6 +28,8 @@ var extensions = [...]extension{
 	{0xFFFFF01F, 0xD503201F, hint},
 	{0xFFF00000, 0xD5300000, mrs},
 	{0xFFF00000, 0xD5100000, msr},
+	{0xFFF80000, 0xD5080000, sys},
+	{0xFFF80000, 0xD5280000, sysl},
 	{0xFFFFF0FF, 0xD50330FF, fixed}, // sb
 	{0xFFFFF01F, 0xD500401F, fixed}, // cfinv, xaflag, axflag
 	{0xFFE0001F, 0xD4000002, exception},
