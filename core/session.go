@@ -60,6 +60,7 @@ type Session struct {
 	kept     map[any]any
 	writes   []Write
 	synth    *cdecl.Types
+	exec     *Execution
 }
 
 // Frame is the state of an execution frame: what the language calls dot, the

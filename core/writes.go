@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/binary"
 	"fmt"
 	"reflect"
 
@@ -10,14 +11,15 @@ import (
 // A Write is one change made to a target, as ::writes lists it.
 type Write struct {
 	Target string // name of the target written to
-	Space  string // what was written: "virtual", "object" or "physical"
+	Space  string // what was written: "virtual", "object", "physical", or a register
 	Addr   uint64
 	New    []byte
 	// Old are the bytes that were there before: fewer than New, possibly none,
 	// where they could not be read.
 	Old []byte
 
-	space mem.Space
+	space    mem.Space
+	register string // of a change of a register: its name; Addr is the thread
 }
 
 // Write writes p at a of sp and logs it with the old bytes. It is the one way by
@@ -53,6 +55,9 @@ func (s *Session) Restore(i int) error {
 	w := &s.writes[i]
 	if len(w.Old) != len(w.New) {
 		return fmt.Errorf("write %d cannot be undone: the old bytes could not be read", i)
+	}
+	if w.register != "" {
+		return s.SetRegister(w.register, binary.LittleEndian.Uint64(w.Old))
 	}
 	return s.Write(w.space, w.Old, mem.Addr(w.Addr))
 }

@@ -1,10 +1,11 @@
 package dcmds
 
 import (
-	"slices"
+	"errors"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/control"
 )
 
 // eventDcmds list and change event specifiers: breakpoints and watchpoints that
@@ -12,16 +13,16 @@ import (
 func eventDcmds() []*core.Dcmd {
 	const bpUsage = "?[+/-dDestT] [-c cmd] [-n count] sym ..."
 	const wpUsage = ":[+/-dDelstT] [-rwx] [-c cmd] [-n count] [-L size]"
-	old := func(name, what, rwx string) *core.Dcmd {
-		return &core.Dcmd{Name: name, Usage: ":[cmd...]", Descr: what, Run: func(c *core.Ctx) error { return oldEvent(c, rwx) }}
+	old := func(name, what string, access control.Access) *core.Dcmd {
+		return &core.Dcmd{Name: name, Usage: ":[cmd...]", Descr: what, Run: func(c *core.Ctx) error { return oldEvent(c, access) }}
 	}
 	return []*core.Dcmd{
 		{Name: "bp", Usage: bpUsage, Descr: "breakpoint at the specified addresses or symbols", Help: eventHelp, Run: runBp},
-		old(":b", "breakpoint at the specified address", ""),
+		old(":b", "breakpoint at the specified address", 0),
 		{Name: "wp", Usage: wpUsage, Descr: "set a watchpoint at the specified address", Help: eventHelp, Run: runWp},
-		old(":a", "set read access watchpoint", "r"),
-		old(":p", "set execute access watchpoint", "x"),
-		old(":w", "set write access watchpoint", "w"),
+		old(":a", "set read access watchpoint", control.Read),
+		old(":p", "set execute access watchpoint", control.Execute),
+		old(":w", "set write access watchpoint", control.Write),
 		{Name: "evset", Usage: "?[+/-dDestT] [-c cmd] [-n count] id ...", Descr: "set software event specifier attributes",
 			Help: eventHelp, Run: runEvset},
 		{Name: "events", Usage: "[-av]", Descr: "list traced software events", Help: eventHelp, Opts: eventsOpts, Run: runEvents},
@@ -29,6 +30,8 @@ func eventDcmds() []*core.Dcmd {
 		{Name: "delete", Usage: "?[id|all]", Descr: "delete traced software events", Run: runDelete},
 		{Name: ":d", Usage: "?[id|all]", Descr: "delete traced software events", Run: runDelete},
 		{Name: ":z", Descr: "delete all traced software events", Run: runZap},
+		{Name: "enable", Usage: "?[id|all]", Descr: "enable traced software events", Run: changeEvents(0, control.Disabled)},
+		{Name: "disable", Usage: "?[id|all]", Descr: "disable traced software events", Run: changeEvents(control.Disabled, 0)},
 	}
 }
 
@@ -40,6 +43,9 @@ const eventHelp = "-c cmd    run this command when the event occurs\n" +
 	"-s        stop at the limit\n" +
 	"-t        temporary: delete at the next stop\n" +
 	"-T        sticky: ::delete all leaves it\n" +
+	"-C expr   condition: a match counts only if the expression is not zero; dot is\n" +
+	"          the pc, registers are those of the thread\n" +
+	"-P tid    only in this thread\n" +
 	"A + takes back what the - sets.\n"
 
 var eventsOpts = []core.Opt{
@@ -47,49 +53,12 @@ var eventsOpts = []core.Opt{
 	{Letter: 'v', Help: "show verbose display, including inactivity reason"},
 }
 
-// eventFlags are the attributes of an event specifier.
-type eventFlags uint8
-
-const (
-	eventDisabled eventFlags = 1 << iota
-	eventAutoDis
-	eventAutoDel
-	eventAutoStop
-	eventTemp
-	eventSticky
-)
-
-// event is an event specifier.
-type event struct {
-	id          int
-	descr       string
-	base, size  uint64 // size 0: no address is known
-	flags       eventFlags
-	hits, limit uint64
-	action      string
-}
-
-// eventList are the specifiers of a session.
-type eventList struct {
-	next int
-	list []*event
-}
-
-type eventKey struct{}
-
-func events(s *core.Session) *eventList {
-	return core.Keep(s, eventKey{}, func() *eventList { return &eventList{next: 1} })
-}
-
-func (l *eventList) add(e *event) {
-	e.id = l.next
-	l.next++
-	l.list = append(l.list, e)
-}
-
 // eventArgs are the options that the commands share, and the other words.
 type eventArgs struct {
-	set, clear eventFlags
+	set, clear control.Flags
+	condition  string
+	hasCond    bool
+	thread     uint64
 	action     string
 	hasAction  bool
 	limit      uint64
@@ -98,9 +67,13 @@ type eventArgs struct {
 	rest       []core.Arg
 }
 
-var eventLetters = map[byte]eventFlags{
-	'd': eventAutoDis, 'D': eventAutoDel, 's': eventAutoStop, 't': eventTemp, 'T': eventSticky,
+var eventLetters = map[byte]control.Flags{
+	'd': control.AutoDisable, 'D': control.AutoDelete, 's': control.AutoStop, 't': control.Temporary, 'T': control.Sticky,
 }
+
+// withValue are the letters with an argument: MDB's c and n, and of xmdb's own C,
+// a condition, and P, a thread.
+const withValue = "cnCP"
 
 // parseEvent reads the arguments; own are the letters of the command's own options,
 // of which L takes an argument.
@@ -127,7 +100,7 @@ func parseEvent(c *core.Ctx, own string) (a eventArgs, err error) {
 				continue
 			}
 			val := core.Arg{Str: w[j+1:]}
-			if w[j] != 'c' && w[j] != 'n' && !(w[j] == 'L' && strings.Contains(own, "L")) {
+			if !strings.Contains(withValue, string(w[j])) && !(w[j] == 'L' && strings.Contains(own, "L")) {
 				c.Warnf("illegal option -- %c", w[j])
 				return a, core.ErrUsage
 			}
@@ -144,15 +117,15 @@ func parseEvent(c *core.Ctx, own string) (a eventArgs, err error) {
 			break
 		}
 	}
-	if a.limit == 0 && a.set&eventAutoDis != 0 {
-		a.set = a.set&^eventAutoDis | eventDisabled
+	if a.limit == 0 && a.set&control.AutoDisable != 0 {
+		a.set = a.set&^control.AutoDisable | control.Disabled
 	}
 	return a, nil
 }
 
 func (a *eventArgs) plus(l byte) bool {
 	if l == 'e' {
-		a.set |= eventDisabled
+		a.set |= control.Disabled
 		return true
 	}
 	f, ok := eventLetters[l]
@@ -163,7 +136,7 @@ func (a *eventArgs) plus(l byte) bool {
 func (a *eventArgs) minus(l byte, own string) bool {
 	switch {
 	case l == 'e':
-		a.clear |= eventDisabled
+		a.clear |= control.Disabled
 	case eventLetters[l] != 0:
 		a.set |= eventLetters[l]
 	case l != 'L' && strings.IndexByte(own, l) >= 0:
@@ -177,12 +150,16 @@ func (a *eventArgs) minus(l byte, own string) bool {
 func (a *eventArgs) has(letter string) bool { return strings.Contains(a.letters, letter) }
 
 func (a *eventArgs) value(c *core.Ctx, l byte, val core.Arg) error {
-	if l == 'c' {
+	if l == 'c' || l == 'C' {
 		if val.IsImm {
-			c.Warnf("string argument required for -c")
+			c.Warnf("string argument required for -%c", l)
 			return core.ErrUsage
 		}
-		a.action, a.hasAction = val.Str, true
+		if l == 'C' {
+			a.condition, a.hasCond = val.Str, true
+		} else {
+			a.action, a.hasAction = val.Str, true
+		}
 		return nil
 	}
 	n := val.Imm
@@ -192,16 +169,26 @@ func (a *eventArgs) value(c *core.Ctx, l byte, val core.Arg) error {
 			return err
 		}
 	}
-	if l == 'n' {
+	switch l {
+	case 'n':
 		a.limit = n
-	} else {
+	case 'P':
+		a.thread = n
+	default:
 		a.length = n
 	}
 	return nil
 }
 
-func (a *eventArgs) event(descr string, base, size uint64) *event {
-	return &event{descr: descr, base: base, size: size, flags: a.set &^ a.clear, limit: a.limit, action: a.action}
+// event makes an event of what the options say.
+func (a *eventArgs) event(e control.Event) *control.Event {
+	e.Flags, e.Limit, e.Action, e.Condition, e.Thread = a.set&^a.clear, a.limit, a.action, a.condition, a.thread
+	return &e
+}
+
+// add adds an event of what the options say.
+func (a *eventArgs) add(c *core.Ctx, e control.Event) error {
+	return c.Execution().Engine().Add(a.event(e))
 }
 
 func runBp(c *core.Ctx) error {
@@ -215,24 +202,30 @@ func runBp(c *core.Ctx) error {
 	if len(a.rest) == 0 {
 		return core.ErrUsage
 	}
-	l := events(c.Session)
+	var status error
 	for _, w := range a.rest {
-		if w.IsImm {
-			l.add(a.event(c.P.Sprintf("stop at %a", w.Imm), w.Imm, 1))
-			continue
+		e := control.Event{Kind: control.AtAddress, Addr: w.Imm}
+		if !w.IsImm {
+			// A symbol may be that of an object which is not loaded yet.
+			e = control.Event{Kind: control.AtSymbol, Symbol: w.Str}
+			switch {
+			case strings.HasPrefix(w.Str, "`"):
+				status = c.Warn(errors.New("unknown object file name"), "failed to add breakpoint at %s", w.Str)
+				continue
+			case strings.HasSuffix(w.Str, "`"):
+				status = c.Warn(errors.New("unknown symbol name"), "failed to add breakpoint at %s", w.Str)
+				continue
+			}
 		}
-		// A symbol may be that of an object which is not loaded yet.
-		base, size := uint64(0), uint64(0)
-		if v, err := c.Session.Eval.Expr(c.Session, w.Str); err == nil {
-			base, size = v, 1
+		if err := a.add(c, e); err != nil {
+			return err
 		}
-		l.add(a.event("stop at "+w.Str, base, size))
 	}
-	return nil
+	return status
 }
 
 // oldEvent is the adb form: the rest of the line is the action.
-func oldEvent(c *core.Ctx, access string) error {
+func oldEvent(c *core.Ctx, access control.Access) error {
 	var words []string
 	for _, a := range c.Stage.RawArgs {
 		if a.IsImm {
@@ -241,26 +234,26 @@ func oldEvent(c *core.Ctx, access string) error {
 			words = append(words, a.Str)
 		}
 	}
-	a := eventArgs{action: strings.Join(words, " "), letters: access}
-	if access == "" {
-		events(c.Session).add(a.event(c.P.Sprintf("stop at %a", c.Addr), c.Addr, 1))
-		return nil
+	a := eventArgs{action: strings.Join(words, " ")}
+	if access == 0 {
+		return a.add(c, control.Event{Kind: control.AtAddress, Addr: c.Addr})
 	}
-	addWatch(c, &a, c.Count)
+	if err := addWatch(c, &a, c.Count, access); err != nil {
+		return err
+	}
 	return core.ErrAbort // the count is the size
 }
 
-var accessNames = []struct{ letter, name string }{{"r", "read"}, {"w", "write"}, {"x", "exec"}}
-
-func addWatch(c *core.Ctx, a *eventArgs, size uint64) {
-	var names []string
-	for _, n := range accessNames {
-		if a.has(n.letter) {
-			names = append(names, n.name)
+// addWatch adds a watchpoint of size bytes at the address, which no other may
+// overlap.
+func addWatch(c *core.Ctx, a *eventArgs, size uint64, access control.Access) error {
+	for _, e := range c.Execution().Engine().Events() {
+		if e.Kind == control.OnAccess && e.Addr < c.Addr+size && c.Addr < e.Addr+e.Size &&
+			(e.Addr != c.Addr || e.Size != size || e.Access != access) {
+			return c.Warn(errors.New("conflict with existing watchpoint"), "failed to set watchpoint at %p", c.Addr)
 		}
 	}
-	descr := c.P.Sprintf("stop on %s of [%la, %la)", strings.Join(names, "/"), c.Addr, c.Addr+size)
-	events(c.Session).add(a.event(descr, c.Addr, size))
+	return a.add(c, control.Event{Kind: control.OnAccess, Addr: c.Addr, Size: size, Access: access})
 }
 
 func runWp(c *core.Ctx) error {
@@ -268,7 +261,13 @@ func runWp(c *core.Ctx) error {
 	if err != nil || len(a.rest) > 0 {
 		return core.ErrUsage
 	}
-	if !a.has("r") && !a.has("w") && !a.has("x") {
+	var access control.Access
+	for letter, bit := range map[string]control.Access{"r": control.Read, "w": control.Write, "x": control.Execute} {
+		if a.has(letter) {
+			access |= bit
+		}
+	}
+	if access == 0 {
 		c.Warnf("at least one of -r, -w, or -x must be specified")
 		return core.ErrUsage
 	}
@@ -297,7 +296,9 @@ func runWp(c *core.Ctx) error {
 	case a.length > 0:
 		size = a.length
 	}
-	addWatch(c, &a, size)
+	if err := addWatch(c, &a, size, access); err != nil {
+		return err
+	}
 	if a.has("l") || a.length > 0 {
 		return nil
 	}
@@ -305,7 +306,7 @@ func runWp(c *core.Ctx) error {
 }
 
 func runEvset(c *core.Ctx) error {
-	a, err := parseEvent(c, "")
+	a, err := parseEvent(c, "F")
 	if err != nil {
 		return err
 	}
@@ -326,29 +327,38 @@ func runEvset(c *core.Ctx) error {
 	}
 	var status error
 	for _, id := range ids {
-		if !modify(c, &a, id) {
-			c.Warnf("failed to modify event %d: no such software event specifier", id)
-			status = core.ErrFailed
+		if err := modify(c, &a, id); err != nil {
+			status = err
 		}
 	}
 	return status
 }
 
-func modify(c *core.Ctx, a *eventArgs, id int) bool {
-	for _, e := range events(c.Session).list {
-		if e.id != id {
-			continue
-		}
-		e.flags = (e.flags | a.set) &^ a.clear
-		if a.hasAction {
-			e.action = a.action
-		}
-		if a.limit != 0 {
-			e.limit = a.limit
-		}
-		return true
+func modify(c *core.Ctx, a *eventArgs, id int) error {
+	g := c.Execution().Engine()
+	e := g.Find(id)
+	if e == nil {
+		c.Warnf("failed to modify event %d: no such software event specifier", id)
+		return core.ErrFailed
 	}
-	return false
+	if e.Flags&control.Hidden != 0 && !a.has("F") {
+		c.Warnf("cannot modify event %d: internal debugger event", id)
+		return core.ErrFailed
+	}
+	e.Flags = (e.Flags | a.set) &^ a.clear
+	if a.hasAction {
+		e.Action = a.action
+	}
+	if a.limit != 0 {
+		e.Limit = a.limit
+	}
+	if a.thread != 0 {
+		e.Thread = a.thread
+	}
+	if a.hasCond {
+		return g.SetCondition(e, a.condition)
+	}
+	return nil
 }
 
 // eventID is the number of an event: decimal.
@@ -356,7 +366,11 @@ func eventID(c *core.Ctx, w core.Arg) (int, error) {
 	if w.IsImm {
 		return int(w.Imm), nil
 	}
-	n, err := core.Strtoull("0t"+w.Str, 10)
+	s, minus := strings.CutPrefix(w.Str, "-")
+	n, err := core.Strtoull("0t"+s, 10)
+	if minus {
+		return -int(n), err
+	}
 	return int(n), err
 }
 
@@ -364,19 +378,18 @@ func runDelete(c *core.Ctx) error {
 	if len(c.Args) > 1 || len(c.Args) == 1 && c.HasAddr {
 		return core.ErrUsage
 	}
-	gone := func(e *event) bool { return c.Addr-e.base < e.size }
+	gone := func(e *control.Event) bool { return e.Covers(c.Addr) }
 	all := false
 	switch {
 	case len(c.Args) == 0:
 	case c.Args[0].Str == "all":
-		all = true
-		gone = func(e *event) bool { return e.flags&eventSticky == 0 }
+		all, gone = true, notSticky
 	default:
 		id, err := eventID(c, c.Args[0])
 		if err != nil {
 			return err
 		}
-		gone = func(e *event) bool { return e.id == id }
+		gone = func(e *control.Event) bool { return e.ID == id }
 	}
 	if !deleteEvents(c, gone) && !all && (len(c.Args) > 0 || c.Addr != 0) {
 		c.Warnf("no traced events matched description")
@@ -384,94 +397,47 @@ func runDelete(c *core.Ctx) error {
 	return nil
 }
 
-func deleteEvents(c *core.Ctx, gone func(*event) bool) bool {
-	l := events(c.Session)
-	before := len(l.list)
-	l.list = slices.DeleteFunc(l.list, gone)
-	return len(l.list) < before
+func notSticky(e *control.Event) bool { return e.Flags&control.Sticky == 0 }
+
+func deleteEvents(c *core.Ctx, gone func(*control.Event) bool) bool {
+	return c.Execution().Engine().Delete(func(e *control.Event) bool { return e.Flags&control.Hidden == 0 && gone(e) })
 }
 
 func runZap(c *core.Ctx) error {
 	if len(c.Args) != 0 {
 		return core.ErrUsage
 	}
-	deleteEvents(c, func(e *event) bool { return e.flags&eventSticky == 0 })
+	deleteEvents(c, notSticky)
 	return nil
 }
 
-func runEvents(c *core.Ctx) error {
-	if len(c.Args) != 0 {
-		return core.ErrUsage
+// changeEvents makes ::enable, ::disable and their kin of a change of flags.
+func changeEvents(set, clear control.Flags) func(*core.Ctx) error {
+	return func(c *core.Ctx) error {
+		chosen := func(e *control.Event) bool { return e.Covers(c.Addr) }
+		switch {
+		case len(c.Args) > 1 || len(c.Args) == 1 && c.HasAddr:
+			return core.ErrUsage
+		case len(c.Args) == 1 && c.Args[0].Str == "all":
+			chosen = func(*control.Event) bool { return true }
+		case len(c.Args) == 1:
+			id, err := eventID(c, c.Args[0])
+			if err != nil {
+				return err
+			}
+			chosen = func(e *control.Event) bool { return e.ID == id }
+		}
+		n := 0
+		for _, e := range c.Execution().Engine().Events() {
+			if e.Flags&control.Hidden == 0 && chosen(e) {
+				e.Flags = (e.Flags | set) &^ clear
+				n++
+			}
+		}
+		if n == 0 {
+			c.Warnf("no traced events matched description")
+			return core.ErrFailed
+		}
+		return nil
 	}
-	if !c.Opts.JSON {
-		eventsHead(c)
-	}
-	for _, e := range events(c.Session).list {
-		c.Record(func() { printEvent(c, e) },
-			namedField("id", e.id), namedField("description", e.descr), namedField("enabled", e.flags&eventDisabled == 0),
-			namedField("hits", e.hits), namedField("limit", e.limit), namedField("action", e.action))
-	}
-	return nil
-}
-
-func eventsHead(c *core.Ctx) {
-	if c.Opt('v') {
-		c.Printf("   ID S TA HT LM %-40s %-21s\n%-17s%s\n", "Description", "Status", "", "Action")
-	} else {
-		c.Printf("   ID S TA HT LM %-40s %-21s\n", "Description", "Action")
-	}
-	eventsRule(c)
-}
-
-func eventsRule(c *core.Ctx) {
-	c.Printf("----- - -- -- -- %s ---%s\n", strings.Repeat("-", 40), strings.Repeat("-", 19))
-}
-
-func printEvent(c *core.Ctx, e *event) {
-	left, right := byte('['), byte(']')
-	if e.flags&eventDisabled != 0 {
-		left, right = '(', ')'
-	}
-	kind, auto := byte(' '), byte(' ')
-	switch {
-	case e.flags&eventTemp != 0:
-		kind = 't'
-	case e.flags&eventSticky != 0:
-		kind = 'T'
-	}
-	switch {
-	case e.flags&eventAutoStop != 0:
-		auto = 's'
-	case e.flags&eventAutoDel != 0:
-		auto = 'D'
-	case e.flags&eventAutoDis != 0:
-		auto = 'd'
-	}
-	action := e.action
-	if action == "" {
-		action = "-"
-	}
-	last := action
-	if c.Opt('v') {
-		last = core.ErrNoProc.Error()
-	}
-	if e.id < 10 {
-		c.Printf("%c%2d %c", left, e.id, right)
-	} else {
-		c.Printf("%c%3d%c", left, e.id, right)
-	}
-	c.Printf(" - %c%c %2u %2u %-40s %-21s\n", kind, auto, e.hits, e.limit, abbreviated(e.descr, 41), abbreviated(last, 22))
-	if c.Opt('v') {
-		c.Printf("%-17s%s\n", "", action)
-		eventsRule(c)
-	}
-}
-
-// abbreviated cuts text that does not fit a buffer of n bytes, with " ..." at the
-// end.
-func abbreviated(s string, n int) string {
-	if len(s) < n {
-		return s
-	}
-	return s[:n-5] + " ..."
 }

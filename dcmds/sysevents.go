@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/control"
 	"github.com/xmdb/xmdb/core/system"
 )
 
@@ -20,21 +21,45 @@ func systemEventDcmds() []*core.Dcmd {
 	}
 }
 
-// faults are the names of machine faults from 1 on, without FLT (sys/fault.h of
-// illumos).
-var faults = strings.Fields("ILL PRIV BPT TRACE ACCESS BOUNDS IOVF IZDIV FPE STACK PAGE WATCH CPCOVF")
+// traced is a kind of event that is known by a number and a name.
+type traced struct {
+	what   string // in messages
+	kind   control.Kind
+	byName func(string) (int, bool)
+	valid  func(int) bool
+}
 
-// eventWords are the words that say what to trace, the address first. No words are
-// an error in use.
-func eventWords(c *core.Ctx, a *eventArgs) ([]core.Arg, error) {
+// add adds an event for each word of the arguments, the address first.
+func (k traced) add(c *core.Ctx, a *eventArgs) error {
 	words := a.rest
 	if c.HasAddr {
 		words = append([]core.Arg{{Imm: c.Addr, IsImm: true}}, words...)
 	}
 	if len(words) == 0 {
-		return nil, core.ErrUsage
+		return core.ErrUsage
 	}
-	return words, nil
+	var status error
+	for _, w := range words {
+		n, ok := int(w.Imm), true
+		if !w.IsImm {
+			if n, ok = k.byName(w.Str); !ok {
+				n, ok = decimal(w.Str)
+			}
+		}
+		switch {
+		case !ok:
+			c.Warnf("invalid %s name -- %s", k.what, w.Str)
+			status = core.ErrFailed
+		case !k.valid(n):
+			c.Warnf("failed to trace %s %d: invalid %s number", k.what, n, k.what)
+			status = core.ErrFailed
+		default:
+			if err := a.add(c, control.Event{Kind: k.kind, Number: n}); err != nil {
+				return err
+			}
+		}
+	}
+	return status
 }
 
 // decimal reads a number as the libraries of MDB do that know names: in decimal,
@@ -49,35 +74,14 @@ func runSysbp(c *core.Ctx) error {
 	if err != nil || a.has("i") && a.has("o") {
 		return core.ErrUsage
 	}
-	words, err := eventWords(c, &a)
-	if err != nil {
-		return err
-	}
-	descr := "stop on entry to "
+	kind := control.OnSysEntry
 	if a.has("o") {
-		descr = "stop on exit from "
+		kind = control.OnSysExit
 	}
-	var status error
-	for _, w := range words {
-		nr, ok := int(w.Imm), true
-		if !w.IsImm {
-			if nr, ok = system.LinuxCallNumber(c.Arch(), w.Str); !ok {
-				nr, ok = decimal(w.Str)
-			}
-		}
-		name := system.LinuxCall(c.Arch(), nr)
-		switch {
-		case !ok:
-			c.Warnf("invalid system call name -- %s", w.Str)
-			status = core.ErrFailed
-		case name == "":
-			c.Warnf("failed to trace system call %d: invalid system call number", nr)
-			status = core.ErrFailed
-		default:
-			events(c.Session).add(a.event(descr+name, 0, 0))
-		}
-	}
-	return status
+	return traced{"system call", kind,
+		func(s string) (int, bool) { return system.LinuxCallNumber(c.Arch(), s) },
+		func(n int) bool { return system.LinuxCall(c.Arch(), n) != "" },
+	}.add(c, &a)
 }
 
 func runFltbp(c *core.Ctx) error {
@@ -85,29 +89,40 @@ func runFltbp(c *core.Ctx) error {
 	if err != nil {
 		return core.ErrUsage
 	}
-	words, err := eventWords(c, &a)
+	return traced{"fault", control.OnFault,
+		func(s string) (int, bool) {
+			i := slices.Index(control.Faults, "FLT"+strings.TrimPrefix(strings.ToUpper(s), "FLT"))
+			return i, i > 0
+		},
+		func(n int) bool { return n > 0 && n < len(control.Faults) },
+	}.add(c, &a)
+}
+
+// runSigbp stops on the delivery of signals. Which numbers are valid only a process
+// knows.
+func runSigbp(c *core.Ctx) error {
+	a, err := parseEvent(c, "")
 	if err != nil {
 		return err
 	}
 	var status error
-	for _, w := range words {
-		nr, ok := int(w.Imm), true
-		if !w.IsImm {
-			nr = 1 + slices.Index(faults, strings.TrimPrefix(strings.ToUpper(w.Str), "FLT"))
-			if nr == 0 {
-				nr, ok = decimal(w.Str)
-			}
-		}
-		switch {
-		case !ok:
-			c.Warnf("invalid fault name -- %s", w.Str)
+	known := a.rest[:0:0]
+	for _, w := range a.rest {
+		if _, ok := signalNumber(w.Str); !w.IsImm && !ok {
+			c.Warnf("invalid signal name -- %s", w.Str)
 			status = core.ErrFailed
-		case nr < 1 || nr > len(faults):
-			c.Warnf("failed to trace fault %d: invalid fault number", nr)
-			status = core.ErrFailed
-		default:
-			events(c.Session).add(a.event("stop on FLT"+faults[nr-1], 0, 0))
+			continue
 		}
+		known = append(known, w)
 	}
-	return status
+	if a.rest = known; len(known) == 0 && status != nil {
+		return status
+	}
+	err = traced{"signal", control.OnSignal, signalNumber,
+		func(n int) bool { return c.Execution().Live() != nil && n > 0 && n < 65 },
+	}.add(c, &a)
+	if err == nil {
+		err = status
+	}
+	return err
 }

@@ -30,7 +30,9 @@ type config struct {
 
 	// xmdb's own
 	json, sample, help, version bool
-	internal                    string // --gen-docs DIR
+	noStop                      bool
+	run                         []string // --run PROGRAM ARGS
+	internal                    string   // --gen-docs DIR
 }
 
 type optWord struct {
@@ -207,6 +209,19 @@ func (c *config) long(word string, rest []string) (used int, err error) {
 		c.version = true
 	case "json":
 		c.json = true
+	case "no-stop":
+		c.noStop = true
+	case "run":
+		if !glued {
+			c.run = rest
+			used = len(rest)
+		} else {
+			c.run = append([]string{val}, rest...)
+			used = len(rest)
+		}
+		if len(c.run) == 0 || c.run[0] == "" {
+			return 0, &usageError{msg: "option requires a program -- run"}
+		}
 	case "gen-docs":
 		if !need() {
 			return 0, &usageError{msg: "option requires an argument -- gen-docs"}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,15 +33,31 @@ func (a *app) open(ctx context.Context) int {
 		return report(a.c, err)
 	}
 	a.attach(t)
+	a.control()
+	if len(a.c.run) > 0 {
+		return a.startNow(ctx)
+	}
 	return exitOK
+}
+
+// files finds programs and libraries below a root, with their debug data.
+func (a *app) files(root string) *system.Files {
+	files := system.NewFiles(root)
+	files.DWARF = a.debugOptions()
+	files.Finder.Remote = a.remoteFiles()
+	return files
 }
 
 // attach makes t the session's target and says what the user should know of it.
 func (a *app) attach(t core.Target) {
-	if err := a.s.Attach(context.Background(), t); err != nil {
-		a.s.Warnf("%s", err.Error())
+	if l, ok := t.(core.Live); ok {
+		a.adopt(l)
+	} else {
+		if err := a.s.Attach(context.Background(), t); err != nil {
+			a.s.Warnf("%s", err.Error())
+		}
+		a.undo = append(a.undo, func() { t.Close() })
 	}
-	a.undo = append(a.undo, func() { t.Close() })
 	cx := a.s.Context()
 	for _, part := range []any{cx.Target, cx.System} {
 		if w, ok := part.(core.Warner); ok {
@@ -63,7 +78,9 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 	case c.hasBhyve:
 		return nil, errors.New("failed to initialize target: Operation not supported")
 	case c.hasPid:
-		return nil, a.attachProcess(args)
+		return a.grabTarget(ctx, args)
+	case len(c.run) > 0:
+		return a.runTarget(args)
 	case len(args) > 2:
 		return nil, &usageError{msg: "too many operands"}
 	case len(args) == 0:
@@ -77,9 +94,7 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := system.NewFiles(c.root)
-	files.DWARF = a.debugOptions()
-	files.Finder.Remote = a.remoteFiles()
+	files := a.files(c.root)
 	switch {
 	case len(args) == 2 && isDump(args[1]):
 		return a.dump(ctx, args[1], args[0])
@@ -202,16 +217,6 @@ func (a *app) dump(ctx context.Context, path, unix string) (core.Target, error) 
 		return nil, openError(path, err)
 	}
 	return t, nil
-}
-
-func (a *app) attachProcess(args []string) error {
-	if len(args) > 0 {
-		return &usageError{msg: "-p takes no operands"}
-	}
-	if pid, err := strconv.Atoi(a.c.pid); err != nil || pid <= 0 {
-		return fmt.Errorf("cannot attach to %s: no such process", a.c.pid)
-	}
-	return fmt.Errorf("cannot attach to %s: live processes are not supported by this version", a.c.pid)
 }
 
 func isELF(head []byte) bool { return strings.HasPrefix(string(head), "\x7fELF") }

@@ -25,6 +25,7 @@ type app struct {
 	undo []func()
 	// statement is the context of the statement that runs, at a prompt; else nil.
 	statement context.Context
+	guarded   bool // a process will be let go when we end
 }
 
 func newApp(c *config, extra []*core.Module) *app {

@@ -38,6 +38,9 @@ const usageText = `Usage: %s [-fkmuwyAFKMSUW] [+/-o option] [-b VM] [-p pid] [-s
 const ownUsage = `
 xmdb's own:
         -J, --json print rows as JSON, one object a line
+        --run program [args ...]
+                   start a program, halted before its first instruction
+        --no-stop  with -p: look at the process without halting it
         --sample   open the built-in sample core and show a short tour
         --version  print the version
         --help     print this text

@@ -26,7 +26,7 @@ type Host interface {
 // Errors of events and orders.
 var (
 	// ErrNoProcess is why events are idle when nothing runs.
-	ErrNoProcess = errors.New("no target process")
+	ErrNoProcess = errors.New("no process active")
 	// ErrBusy refuses a second order from within an action that waits.
 	ErrBusy = errors.New("target is busy")
 )

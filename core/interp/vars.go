@@ -128,8 +128,11 @@ func (in *Interp) defineRegister(name string) {
 			v, _ := regs.Get(name)
 			return v
 		},
-		Put: func(uint64) error {
-			return fmt.Errorf("failed to modify %%%s register: %w", name, core.ErrNoProc)
+		Put: func(v uint64) error {
+			if err := s.SetRegister(name, v); err != nil {
+				return fmt.Errorf("failed to modify %%%s register: %w", name, err)
+			}
+			return nil
 		},
 	})
 }

@@ -131,7 +131,6 @@ func (p *process) release(sig int) {
 		if p.gone != nil {
 			break
 		}
-		th.backOut()
 		th.store()
 		deliver := th.sig
 		if s := th.pending; s != nil && s.Why == control.Signal {
@@ -142,14 +141,9 @@ func (p *process) release(sig int) {
 		}
 		detach(th.tid, deliver)
 	}
+	if p.kicks.Load() > 0 && p.gone == nil {
+		unix.Kill(p.pid, unix.SIGCONT) // takes back a SIGSTOP that is still pending
+	}
 	clear(p.threads)
 	p.mem.forget()
-}
-
-// backOut has nothing to take back on the way out: a breakpoint's pc was set back
-// when it was hit. A signal of our own is not delivered.
-func (th *thread) backOut() {
-	if th.ownStop && th.sig == int(unix.SIGSTOP) {
-		th.sig = 0
-	}
 }

@@ -190,13 +190,12 @@ func (p *process) trapped(th *thread) *control.Stop {
 // signalled is a signal that is about to be delivered.
 func (p *process) signalled(th *thread, sig int) *control.Stop {
 	p.unstep(th)
-	if sig == int(unix.SIGSTOP) && th.ownStop {
-		th.ownStop = false
-		return &control.Stop{Why: control.Requested, Thread: uint64(th.tid), PC: th.pc()}
-	}
 	th.sig, th.fault = sig, false
 	s := &control.Stop{Why: control.Signal, Thread: uint64(th.tid), PC: th.pc(), Signal: sig}
 	if info, err := signalInfo(th.tid); err == nil {
+		if sig == int(unix.SIGSTOP) && info.Code == siTkill && int32(info.Field[0]) == int32(unix.Getpid()) {
+			return p.kicked(th)
+		}
 		s.SigCode = int(info.Code)
 		switch unix.Signal(sig) {
 		case unix.SIGILL, unix.SIGBUS, unix.SIGFPE, unix.SIGSEGV, unix.SIGTRAP:
@@ -206,4 +205,15 @@ func (p *process) signalled(th *thread, sig int) *control.Stop {
 		}
 	}
 	return s
+}
+
+// kicked is the SIGSTOP by which we halt a process that does not halt otherwise. The
+// process never sees it.
+func (p *process) kicked(th *thread) *control.Stop {
+	th.sig = 0
+	p.kicks.Add(-1)
+	if !p.interrupted.Load() {
+		return nil // something else has halted it meanwhile
+	}
+	return &control.Stop{Why: control.Requested, Thread: uint64(th.tid), PC: th.pc()}
 }

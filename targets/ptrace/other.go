@@ -52,3 +52,9 @@ func (*Target) Kill() {}
 
 // Refresh does nothing.
 func (*Target) Refresh() {}
+
+// Abandon does nothing.
+func (*Target) Abandon() {}
+
+// Root is the host's root.
+func Root(int) string { return "" }

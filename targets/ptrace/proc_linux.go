@@ -88,8 +88,8 @@ func zeroSeparated(path string) ([]string, error) {
 	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00"), nil
 }
 
-// rootOf is where a process's files are for us: "" if it sees the same as we do.
-func rootOf(pid int) string {
+// Root is where a process's files are for us: "" if it sees the same as we do.
+func Root(pid int) string {
 	root := fmt.Sprintf("/proc/%d/root", pid)
 	ours, err1 := os.Readlink("/proc/self/ns/mnt")
 	its, err2 := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))

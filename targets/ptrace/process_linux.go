@@ -34,6 +34,7 @@ type process struct {
 	gone   *control.Stop // how the process ended
 	// interrupted is set by another goroutine: halt as soon as possible.
 	interrupted atomic.Bool
+	kicks       atomic.Int32 // SIGSTOPs of ours that have not come back
 }
 
 // A child is a forked process that is halted.

@@ -16,8 +16,7 @@ const (
 	trapBranch  = 3          // TRAP_BRANCH
 	trapHWBkpt  = 4          // TRAP_HWBKPT
 	trapTrace   = 2          // TRAP_TRACE
-	siKernel    = 0x80       // SI_KERNEL
-	siUserQueue = -1         // SI_QUEUE
+	siTkill     = -6         // SI_TKILL
 	sysStopBit  = 0x80       // of PTRACE_O_TRACESYSGOOD
 	singleBlock = 33         // PTRACE_SINGLEBLOCK of x86; refused elsewhere
 )

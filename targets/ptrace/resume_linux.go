@@ -219,15 +219,23 @@ func (p *process) watchInterrupt(ctx context.Context) (stop func()) {
 			return
 		case <-time.After(interruptAfter):
 		}
-		ids, _ := tasks(pid)
-		for _, tid := range ids {
-			if signalThread(pid, tid, int(unix.SIGSTOP)) == nil {
-				return
-			}
-		}
+		p.kick(pid)
 	})
 	return func() {
 		undo()
 		close(over)
+	}
+}
+
+// kick sends a SIGSTOP of ours to a thread of the process. It may be called by any
+// goroutine.
+func (p *process) kick(pid int) {
+	ids, _ := tasks(pid)
+	for _, tid := range ids {
+		p.kicks.Add(1)
+		if signalThread(pid, tid, sigSTOP) == nil {
+			return
+		}
+		p.kicks.Add(-1)
 	}
 }

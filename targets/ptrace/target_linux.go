@@ -90,7 +90,7 @@ func Launch(_ context.Context, prog Program, o Options) (*Target, error) {
 // ready reads what a process has besides memory.
 func (t *Target) ready() (*Target, error) {
 	if t.files == nil {
-		t.files = system.NewFiles(rootOf(t.pid))
+		t.files = system.NewFiles(Root(t.pid))
 	}
 	t.Refresh()
 	if elf32(t.space, t.entryHeader()) {
@@ -157,6 +157,31 @@ func (t *Target) Kill() {
 }
 
 const sigSTOP = 19
+
+// Abandon lets the process go from any goroutine, whatever the debugger is doing:
+// when it is itself ended by a signal.
+func (t *Target) Abandon() {
+	if t.p == nil {
+		return
+	}
+	t.p.interrupted.Store(true)
+	done := make(chan struct{})
+	leave := func() {
+		if t.p.ours {
+			t.p.kill()
+		} else {
+			t.p.release(0)
+		}
+		close(done)
+	}
+	select {
+	case t.tracer.calls <- leave:
+	default:
+		t.p.kick(t.p.pid)
+		t.tracer.calls <- leave
+	}
+	<-done
+}
 
 // Close implements core.Target: it releases the process.
 func (t *Target) Close() error {
