@@ -64,6 +64,7 @@ func Module() *core.Module {
 			lwpDcmds(),
 			tlsDcmds(),
 			processDcmds(),
+			processInfoDcmds(),
 		))),
 		Walkers: slices.Concat(processWalkers(), linkersetWalkers()),
 		Whatis:  whatisSources(),

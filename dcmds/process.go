@@ -61,6 +61,9 @@ func runSiginfo(c *core.Ctx) error {
 	}
 	id := cx.Thread
 	if c.HasAddr {
+		if isIllumosProcess(c.Session) {
+			return core.ErrNext // the address of a siginfo_t, for libc's
+		}
 		id = c.Addr
 	}
 	s := t.Siginfo(id)
@@ -179,6 +182,17 @@ var auxNames = map[uint64]string{
 	32: "AT_SYSINFO", 33: "AT_SYSINFO_EHDR", 51: "AT_MINSIGSTKSZ",
 }
 
+// sunAuxNames are those that illumos has of its own (sys/auxv.h).
+var sunAuxNames = map[uint64]string{
+	2000: "AT_SUN_UID", 2001: "AT_SUN_RUID", 2002: "AT_SUN_GID", 2003: "AT_SUN_RGID", 2004: "AT_SUN_LDELF", 2005: "AT_SUN_LDSHDR",
+	2006: "AT_SUN_LDNAME", 2007: "AT_SUN_LPAGESZ", 2008: "AT_SUN_PLATFORM", 2009: "AT_SUN_HWCAP", 2010: "AT_SUN_IFLUSH", 2011: "AT_SUN_CPU",
+	2014: "AT_SUN_EXECNAME", 2015: "AT_SUN_MMU", 2016: "AT_SUN_LDDATA", 2017: "AT_SUN_AUXFLAGS", 2018: "AT_SUN_EMULATOR",
+	2019: "AT_SUN_BRANDNAME", 2020: "AT_SUN_BRAND_AUX1", 2021: "AT_SUN_BRAND_AUX2", 2022: "AT_SUN_BRAND_AUX3", 2023: "AT_SUN_HWCAP2",
+	2024: "AT_SUN_BRAND_NROOT", 2025: "AT_SUN_BRAND_AUX4", 2026: "AT_SUN_COMMPAGE", 2027: "AT_SUN_FPTYPE", 2028: "AT_SUN_FPSIZE",
+}
+
+var sunAuxStrings = map[uint64]bool{2006: true, 2008: true, 2014: true, 2018: true, 2019: true}
+
 // auxStrings are the entries whose value is the address of a string.
 var auxStrings = map[uint64]bool{15: true, 24: true, 31: true}
 
@@ -187,13 +201,20 @@ func runAuxv(c *core.Ctx) error {
 	if !ok {
 		return core.ErrNoProc
 	}
+	names, strs := auxNames, auxStrings
+	if isIllumosProcess(c.Session) {
+		names, strs = sunAuxNames, sunAuxStrings
+	}
 	for _, a := range t.Auxv() {
-		name, ok := auxNames[a.Type]
+		name, ok := names[a.Type]
+		if !ok {
+			name, ok = auxNames[a.Type]
+		}
 		if !ok {
 			name = fmt.Sprintf("AT_%d", a.Type)
 		}
 		text := ""
-		if auxStrings[a.Type] {
+		if strs[a.Type] {
 			if s, err := mem.ReadString(c.Space(), mem.Addr(a.Value), maxAuxString); err == nil {
 				text = s
 			}

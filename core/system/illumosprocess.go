@@ -121,6 +121,9 @@ func (p *IllumosProcess) addLinked(l IllumosObject, main bool) *sym.Object {
 	} else if main {
 		bias = 0 // the headers are not there; programs are linked at their address
 	}
+	if l.LMID == lmidRTLD && path.Base(l.Name) == "ld.so.1" {
+		l.LMID = 0 // MDB names it without its link map, which is always the same
+	}
 	o := &sym.Object{Path: l.Name, Name: path.Base(l.Name), Base: l.Base, Size: l.Size, Bias: bias, Main: main, LMID: l.LMID}
 	if l.Name == "" {
 		o.Name, o.Path = fmt.Sprintf("%#x", l.Base), ""
@@ -141,6 +144,9 @@ func (p *IllumosProcess) addLinked(l IllumosObject, main bool) *sym.Object {
 	p.modules[o] = l.Module
 	return o
 }
+
+// lmidRTLD is LM_ID_LDSO, the list of ld.so.1 itself.
+const lmidRTLD = 1
 
 // findFile looks for an object's file and takes it if it is what was mapped: its
 // dynamic section is that in memory.

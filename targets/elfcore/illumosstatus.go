@@ -189,7 +189,7 @@ func (t *Illumos) reason() string {
 			s += fmt.Sprintf(" code=%d", si.Code)
 		}
 	case illumosFaultCodes[si.Signo] != nil:
-		s += fmt.Sprintf(", addr=%x", t.lay.uint(si.Raw[t.lay.siData:]))
+		s += fmt.Sprintf(", addr=0x%x", t.lay.uint(si.Raw[t.lay.siData:]))
 	}
 	return s
 }
@@ -236,12 +236,6 @@ func (t *Illumos) programHeader() []byte {
 	}
 	return nil
 }
-
-// Psinfo, Lwpsinfo and Cred give the notes of those names, as they are; nil if absent.
-func (t *Illumos) Psinfo() []byte { return t.notes.psinfo }
-
-// Cred is NT_PRCRED.
-func (t *Illumos) Cred() []byte { return t.notes.cred }
 
 // Utsname is the uname(2) of the zone: system, node, release, version, machine.
 func (t *Illumos) Utsname() []string {
