@@ -41,7 +41,7 @@ func (k *IllumosKernel) PanicRegisters() (*arch.Regs, error) {
 			return
 		}
 		if k.regs, k.regsErr = k.panicTrap(); k.regsErr != nil {
-			k.regsErr = fmt.Errorf("failed to read panicbuf and panic_reg: %w", errors.Join(err, k.regsErr))
+			k.regsErr = fmt.Errorf("failed to read panicbuf and panic_reg -- current register set will be unavailable: %w", err)
 		}
 	})
 	if k.regs == nil {
