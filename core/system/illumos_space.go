@@ -162,3 +162,32 @@ func (k *IllumosKernel) translate(as, va uint64) (uint64, error) {
 	}
 	return pa, nil
 }
+
+// DumpInverse is an ability of a KernelDump: the pages of its map by frame.
+type DumpInverse interface {
+	// VirtualPages gives every (as, va) that the map has for the frame, until yield
+	// returns false.
+	VirtualPages(pfn uint64, yield func(as, va uint64) bool)
+}
+
+// VirtualAddresses implements core.Inverse: where a physical address is mapped, by
+// the dump's map and in segkpm, which maps all memory.
+func (k *IllumosKernel) VirtualAddresses(pa uint64, yield func(as, va uint64) bool) {
+	if d, ok := k.dump.(DumpInverse); ok {
+		more := true
+		d.VirtualPages(pa>>pageShift, func(as, va uint64) bool {
+			more = yield(as, va|pa%pageSize)
+			return more
+		})
+		if !more {
+			return
+		}
+	}
+	base, err := k.global("kpm_vbase", 8)
+	if err != nil || base == 0 {
+		return
+	}
+	if back, err := k.translate(k.kas, base+pa); err == nil && back == pa {
+		yield(k.kas, base+pa)
+	}
+}

@@ -11,6 +11,7 @@ import (
 // vaMap has the translations of the dump.
 type vaMap interface {
 	lookup(as, va uint64) (pfn uint64, ok bool)
+	inverse(t *Target, pfn uint64, yield func(as, va uint64) bool)
 }
 
 // hashMap is the map of a vmcore.N, in the file: an array of dump_map_t
