@@ -20,6 +20,7 @@ import (
 	"github.com/xmdb/xmdb/dcmds"
 	"github.com/xmdb/xmdb/lua"
 	"github.com/xmdb/xmdb/targets/elfcore"
+	"github.com/xmdb/xmdb/targets/illumosdump"
 )
 
 // Session is a session without a terminal, with the built-in commands.
@@ -38,11 +39,49 @@ func Open(t testing.TB, program, dump string, modules ...*core.Module) *Session 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return attach(t, target, modules)
+}
+
+// OpenDump opens a crash dump of an illumos kernel, vmcore.N or vmdump.N, and loads
+// modules. The test fails if anything does not work, or if opening warns.
+func OpenDump(t testing.TB, path string, modules ...*core.Module) *Session {
+	t.Helper()
+	target, err := illumosdump.Open(context.Background(), path, illumosdump.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return attachDump(t, target, modules)
+}
+
+// OpenDumpBytes is OpenDump for a dump in memory, called name.
+func OpenDumpBytes(t testing.TB, name string, dump []byte, modules ...*core.Module) *Session {
+	t.Helper()
+	target, err := illumosdump.OpenAt(context.Background(), name, bytes.NewReader(dump), int64(len(dump)), illumosdump.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return attachDump(t, target, modules)
+}
+
+func attachDump(t testing.TB, target *illumosdump.Target, modules []*core.Module) *Session {
+	t.Helper()
+	s := attach(t, target, modules)
+	for _, part := range []any{s.Context().Target, s.Context().System} {
+		if w, ok := part.(core.Warner); ok && len(w.Warnings()) != 0 {
+			t.Errorf("opening %s: %s", target.Name(), strings.Join(w.Warnings(), "\n"))
+		}
+	}
+	return s
+}
+
+// attach makes a session of an open target.
+func attach(t testing.TB, target core.Target, modules []*core.Module) *Session {
+	t.Helper()
 	t.Cleanup(func() { target.Close() })
 	s := &Session{t: t}
 	s.Session = core.NewSession("xmdb", &s.out, &s.errs)
 	s.Eval = interp.New(s.Session)
-	if err := s.Attach(ctx, target); err != nil {
+	if err := s.Attach(context.Background(), target); err != nil {
 		t.Fatal(err)
 	}
 	s.Finder = lua.Finder(s.Session, nil)
@@ -57,7 +96,7 @@ func (s *Session) load(m *core.Module) {
 	if !m.Activates(s.Context()) {
 		s.t.Fatalf("module %s does not activate for %s", m.Name, s.Context().Target.Name())
 	}
-	if err := s.Load(m, false); err != nil {
+	if err := s.Load(m, m.Interposes); err != nil {
 		s.t.Fatal(err)
 	}
 }
