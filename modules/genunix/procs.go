@@ -1,10 +1,20 @@
 package genunix
 
-import "github.com/xmdb/xmdb/core"
+import (
+	"slices"
+
+	"github.com/xmdb/xmdb/core"
+)
 
 // procDcmds are the commands of processes, credentials, files, address spaces and
 // zones.
-func procDcmds() []*core.Dcmd { return nil }
+func procDcmds() []*core.Dcmd {
+	return slices.Concat(processDcmds(), psDcmds(), credDcmds(), fileDcmds(), vnodeDcmds(), pfilesDcmds(), asDcmds(),
+		zoneDcmds(), projectDcmds(), contractDcmds(), rctlDcmds(), netstackDcmds(), lxDcmds())
+}
 
 // procWalkers are their walkers.
-func procWalkers() []*core.Walker { return nil }
+func procWalkers() []*core.Walker {
+	return slices.Concat(processWalkers(), fileWalkers(), vnodeWalkers(), asWalkers(), zoneWalkers(), projectWalkers(),
+		contractWalkers(), rctlWalkers(), netstackWalkers())
+}
