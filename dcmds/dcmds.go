@@ -63,7 +63,7 @@ func Module() *core.Module {
 			stacksDcmds(),
 			lwpDcmds(),
 			tlsDcmds(),
-			processDcmds(),
+			processDcmds(), environDcmds(),
 			processInfoDcmds(),
 		))),
 		Walkers: slices.Concat(processWalkers(), linkersetWalkers()),

@@ -7,13 +7,11 @@ import (
 	"github.com/xmdb/xmdb/core"
 )
 
-// lwpDcmds list threads as adb did, and set the environment.
+// lwpDcmds list threads as adb did.
 func lwpDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "$l", Descr: "print the representative thread's lwp id", Run: runLWP},
 		{Name: "$L", Descr: "print list of the active lwp ids", Run: runLWPs},
-		{Name: "setenv", Usage: "name=value", Descr: "set an environment variable", Run: runSetenv},
-		{Name: "unsetenv", Usage: "[name]", Descr: "clear an environment variable", Run: runUnsetenv},
 	}
 }
 
@@ -45,26 +43,14 @@ func runLWPs(c *core.Ctx) error {
 		c.Printf("no lwps are in idle target.\n")
 		return nil
 	}
+	where := "core of process"
+	if st, _ := state(c); st != core.StateDead {
+		where = "process"
+	}
 	if len(ids) == 1 {
-		c.Printf("lwpid %s is in core of process %d.\n", ids[0], p.PID())
+		c.Printf("lwpid %s is the only lwp in %s %d.\n", ids[0], where, p.PID())
 		return nil
 	}
-	c.Printf("lwpids %s and %s are in core of process %d.\n", strings.Join(ids[:len(ids)-1], ", "), ids[len(ids)-1], p.PID())
+	c.Printf("lwpids %s and %s are in %s %d.\n", strings.Join(ids[:len(ids)-1], ", "), ids[len(ids)-1], where, p.PID())
 	return nil
-}
-
-// runSetenv changes the environment of a process that is to be run, which no
-// target of this kind can do.
-func runSetenv(c *core.Ctx) error {
-	if len(c.Args) < 1 || len(c.Args) > 2 {
-		return core.ErrUsage
-	}
-	return core.ErrNoProc
-}
-
-func runUnsetenv(c *core.Ctx) error {
-	if len(c.Args) > 1 {
-		return core.ErrUsage
-	}
-	return core.ErrNoProc
 }

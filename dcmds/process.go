@@ -3,7 +3,6 @@ package dcmds
 import (
 	"fmt"
 	"iter"
-	"os"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -143,17 +142,6 @@ func printEnv(c *core.Ctx, env []string, bare bool) error {
 		}, out.Field{Name: "name", Value: name}, out.Field{Name: "value", Value: value})
 	}
 	return nil
-}
-
-func runGetenv(c *core.Ctx) error {
-	env, err := environment(c)
-	if err != nil {
-		if c.Opt('t') {
-			return err
-		}
-		env = os.Environ()
-	}
-	return printEnv(c, env, true)
 }
 
 func runArgs(c *core.Ctx) error {

@@ -11,3 +11,12 @@ func areas(tid int) map[string][]byte {
 	}
 	return m
 }
+
+const coreMachine = 62 // EM_X86_64
+
+// coreAreas are the register sets of a core, by their notes.
+var coreAreas = []struct {
+	name string
+	note int
+	size int
+}{{"CORE", ntPrfpreg, 512}, {"LINUX", ntX86XSave, 16 << 10}}

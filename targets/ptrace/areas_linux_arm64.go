@@ -7,3 +7,13 @@ func areas(tid int) map[string][]byte {
 	}
 	return nil
 }
+
+const coreMachine = 183 // EM_AARCH64
+
+// coreAreas are the register sets of a core, by their notes: floating point and the
+// thread pointer.
+var coreAreas = []struct {
+	name string
+	note int
+	size int
+}{{"CORE", ntPrfpreg, 528}, {"LINUX", 0x401, 8}}

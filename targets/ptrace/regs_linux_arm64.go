@@ -19,7 +19,6 @@ var trap = []byte{0x00, 0x00, 0x20, 0xd4}
 
 const (
 	trapAdvance = 0
-	ntPrstatus  = 1
 )
 
 func regset(req, tid int, r *registers) error {
