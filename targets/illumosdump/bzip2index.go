@@ -2,6 +2,7 @@ package illumosdump
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -99,6 +100,9 @@ func (s *bzStream) stream(ctx context.Context, chunks []chunk, progress func(n u
 			var bad error
 			if out, bad = d.block(r, bzUnit*int(level), out[:0]); bad != nil {
 				return bad
+			}
+			if s.a.budget.Add(-int64(len(out))) < 0 {
+				return errors.New("more bytes than the dump has pages for")
 			}
 			s.parts = append(s.parts, bzPart{start, s.out, uint32(len(out)), uint32((r.offset()+7)/8 - start/8), level})
 			if bad := s.bytes(out); bad != nil {

@@ -46,7 +46,7 @@ func makeIndex(ctx context.Context, t *Target, a *area, cut bool) (*index, error
 	if err != nil {
 		return nil, err
 	}
-	x.cut = cut && x.kept < a.pages
+	x.cut = cut
 	if x.kept >= a.pages {
 		x.broken = ""
 	}
@@ -57,6 +57,7 @@ func makeIndex(ctx context.Context, t *Target, a *area, cut bool) (*index, error
 // readStreams finds the pages in the streams.
 func (x *index) readStreams(ctx context.Context, a *area, o *outline, m *meter) error {
 	x.bzip2 = a.usesBzip2(o.chunks)
+	a.budget.Store(int64(a.pages*(a.pageSize+streamHeaderSize)) + 1)
 	singles := x.segs
 	x.segs = nil
 	var mu sync.Mutex
@@ -92,11 +93,14 @@ func (x *index) readStreams(ctx context.Context, a *area, o *outline, m *meter) 
 		x.broken = strings.Join(broken, "; ")
 	}
 	// Pages that follow the streams are those after all that the streams have.
-	for i := range singles {
-		singles[i].page += x.kept
+	for _, s := range singles {
+		s.page += x.kept
+		if s.page < a.pages {
+			s.n = uint32(min(uint64(s.n), a.pages-s.page))
+			x.segs = append(x.segs, s)
+		}
 	}
-	x.segs = append(x.segs, singles...)
-	x.kept += o.count
+	x.kept = min(x.kept+o.count, max(x.kept, a.pages))
 	slices.SortFunc(x.segs, func(a, b segment) int { return cmp.Compare(a.page, b.page) })
 	slices.SortFunc(x.ranges, func(a, b pageRange) int { return cmp.Compare(a.page, b.page) })
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // A chunk is one block of a stream in the file.
@@ -54,6 +55,7 @@ type area struct {
 	pageSize uint64
 	pages    uint64
 	hdr      dataHeader
+	budget   atomic.Int64 // bytes that streams of bzip2 may still decompress to
 }
 
 // scan goes from word to word through the data area. A word is a tag of 12 bits

@@ -188,7 +188,7 @@ func (t *Target) readTail(b []byte) (tailState, *header, error) {
 // openCompressed finds the pages of a vmdump.N, by the index in the cache if it has
 // been opened before.
 func (t *Target) openCompressed(ctx context.Context, tail tailState, cache *store.Store) error {
-	a := &area{r: t.r, off: t.h.data, end: t.size, pageSize: t.h.PageSize(), pages: t.h.Pages, hdr: tail.data}
+	a := &area{r: t.r, off: t.h.data, end: t.size, pageSize: t.h.PageSize(), pages: min(t.h.Pages, t.pfns.n), hdr: tail.data}
 	cut := !tail.found
 	if tail.found {
 		a.end = tail.off
