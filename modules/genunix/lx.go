@@ -59,6 +59,7 @@ func runLxzone(c *core.Ctx) error {
 			BootID  string `ctf:"lxzd_bootid,optional"`
 		}
 		err := v.load("struct lx_zone_data", z.Data, &d)
+		c.First = true // the heading comes with the first that is shown
 		c.Row(out.Hex(addr), z.ID, v.shown(c, z.Name, zoneNameSize), cell(c, d.Release, err, "brand data", addr), z.Init, d.Version, d.BootID)
 		return nil
 	})(c)
@@ -149,6 +150,7 @@ func runLxps(c *core.Ctx) error {
 		for _, t := range threads {
 			list = append(list, out.Object{{Name: "addr", Value: out.Hex(t.thread)}, {Name: "lxtid", Value: t.Pid}})
 		}
+		c.First = true // the heading comes with the first that is shown
 		c.Row(threads[0].Tgid, threads[0].Ppid, p.Pid, int32(zone), out.Hex(addr), p.Comm, list)
 		if c.Opt('l') && !c.Opts.JSON && !c.PipeOut {
 			for _, t := range threads {

@@ -162,9 +162,9 @@ func (v *view) realVnode(c *core.Ctx, vn vnode) (vnode, error) {
 		}
 		next := vn.addr
 		switch {
-		case fs == "fifofs":
+		case fs == "fifofs" && v.has("fifonode_t", "fn_realvp"):
 			next, err = v.member("fifonode_t", "fn_realvp", vn.Data)
-		case fs == "namefs":
+		case fs == "namefs" && v.has("struct namenode", "nm_filevp"):
 			next, err = v.member("struct namenode", "nm_filevp", vn.Data)
 		case vn.Type == vSOCK && vn.Stream != 0:
 			next, err = v.member("struct stdata", "sd_vnode", vn.Stream)
@@ -317,8 +317,8 @@ func (v *view) tpiInfo(c *core.Ctx, vn vnode, so sonode) (string, error) {
 		FarValid   uint8  `ctf:"sti_faddr_valid"`
 		Local      uint64 `ctf:"sti_laddr.soa_sa"`
 		Far        uint64 `ctf:"sti_faddr.soa_sa"`
-		LocalLen   int32  `ctf:"sti_laddr.soa_len"`
-		FarLen     int32  `ctf:"sti_faddr.soa_len"`
+		LocalLen   uint32 `ctf:"sti_laddr.soa_len"`
+		FarLen     uint32 `ctf:"sti_faddr.soa_len"`
 	}
 	if err := v.load("sotpi_info_t", info, &ti); err != nil {
 		return "", badRead("sotpi_info", info, err)
@@ -331,7 +331,7 @@ func (v *view) tpiInfo(c *core.Ctx, vn vnode, so sonode) (string, error) {
 		valid uint8
 		head  string
 		addr  uint64
-		n     int32
+		n     uint32
 	}{{ti.LocalValid, "socket: ", ti.Local, ti.LocalLen}, {ti.FarValid, "remote: ", ti.Far, ti.FarLen}} {
 		if end.valid != 1 {
 			continue

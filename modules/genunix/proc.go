@@ -298,6 +298,7 @@ func runPgrep(c *core.Ctx) error {
 		start := p.Sec*1e9 + p.Nsec
 		switch {
 		case !c.Opt('n') && !c.Opt('o'):
+			c.First = true // the heading comes with the first that matches
 			return st.row(c, v, a)
 		case pick == 0 || c.Opt('n') && start > when || c.Opt('o') && start < when:
 			pick, when = a, start
