@@ -20,6 +20,9 @@ func (s *Session) Attach(ctx context.Context, t Target) error {
 			cx.Thread = list[0].ID
 		}
 	}
+	if r, ok := As[Representative](cx); ok {
+		cx.Thread = r.RepresentativeThread()
+	}
 	s.Changed()
 	return err
 }

@@ -54,6 +54,9 @@ type (
 	Mapped interface{ Mappings() []mem.Mapping }
 	// Threads has threads of execution, the representative one first.
 	Threads interface{ Threads() []Thread }
+	// Representative names the representative thread where Threads would have to
+	// walk a kernel's; 0 if there is none.
+	Representative interface{ RepresentativeThread() uint64 }
 	// Registers has registers for each thread.
 	Registers interface {
 		Registers(thread uint64) (*arch.Regs, error)
@@ -74,6 +77,8 @@ type (
 	}
 	// StatusReporter writes the lines of ::status.
 	StatusReporter interface{ Status(p *out.Printer) }
+	// StatusDetailer writes what ::status -v tells beyond that.
+	StatusDetailer interface{ StatusDetail(p *out.Printer) }
 	// Xdata exports named blobs, for ::xdata.
 	Xdata interface{ Xdata() []Blob }
 	// Variables gives the values of b d t e m.

@@ -30,6 +30,9 @@ func runStatus(c *core.Ctx) error {
 		c.Printf("debugging %s\n", cx.Target.Name())
 	}
 	if c.Opt('v') {
+		if d, ok := core.As[core.StatusDetailer](cx); ok {
+			d.StatusDetail(c.P)
+		}
 		printAbilities(c, cx)
 	}
 	return nil

@@ -32,6 +32,9 @@ func (k *IllumosKernel) PanicThread() uint64 {
 	return t
 }
 
+// RepresentativeThread implements core.Representative.
+func (k *IllumosKernel) RepresentativeThread() uint64 { return k.PanicThread() }
+
 // PanicRegisters are the registers at the panic: those of panicbuf, else the struct
 // regs of the trap that led to it.
 func (k *IllumosKernel) PanicRegisters() (*arch.Regs, error) {

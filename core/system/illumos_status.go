@@ -82,10 +82,21 @@ func (k *IllumosKernel) Status(p *out.Printer) {
 	fmt.Fprintf(p, "image uuid: %s\n", uuid)
 	fmt.Fprintf(p, "panic message: %s\n", h.Panic)
 	k.dumpContent(p, h)
-	if c := k.dump.Coverage(); !c.Whole() {
+	if c := k.dump.Coverage(); !c.Whole() && !c.mayBeWhole() {
 		WriteCoverage(p, c)
 	}
 }
+
+// StatusDetail implements core.StatusDetailer.
+func (k *IllumosKernel) StatusDetail(p *out.Printer) {
+	if k.dump != nil {
+		WriteCoverage(p, k.dump.Coverage())
+	}
+}
+
+// mayBeWhole tells that what is missing may be the few last pages, all zeros, that
+// savecore leaves out: MDB does not say anything of those.
+func (c Coverage) mayBeWhole() bool { return c.Sparse && c.Missing == 0 && c.Cut <= c.Pages/16 }
 
 // WriteCoverage writes a line of ::status that tells which pages a dump has.
 func WriteCoverage(p *out.Printer, c Coverage) {

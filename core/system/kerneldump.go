@@ -83,6 +83,9 @@ type Coverage struct {
 	Kept    uint64 // that can be read
 	Missing uint64 // that were never written: the kernel had an error, or the data breaks off before the file ends
 	Cut     uint64 // that are in the part of the file that is gone
+	// Sparse tells that the file ends with a whole page: savecore does not write the
+	// last pages if they are zeros, so that those in Cut may never have been there.
+	Sparse bool
 }
 
 // Whole tells that nothing is missing.

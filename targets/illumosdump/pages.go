@@ -32,12 +32,14 @@ type rawPages struct {
 	shift uint
 	n     uint64 // by the header
 	kept  uint64 // whole pages before the end of the file
+	whole bool   // it ends with a page
 }
 
 func newRawPages(t *Target) *rawPages {
 	r := &rawPages{file: t.file, data: t.h.data, shift: t.h.PageShift, n: t.h.Pages}
 	if t.size > r.data {
 		r.kept = min(r.n, (t.size-r.data)>>r.shift)
+		r.whole = (t.size-r.data)%t.h.PageSize() == 0
 	}
 	return r
 }
@@ -58,7 +60,7 @@ func (r *rawPages) page(i uint64) ([]byte, error) {
 }
 
 func (r *rawPages) coverage() system.Coverage {
-	return system.Coverage{Pages: r.n, Kept: r.kept, Cut: r.n - r.kept}
+	return system.Coverage{Pages: r.n, Kept: r.kept, Cut: r.n - r.kept, Sparse: r.whole}
 }
 
 func (r *rawPages) spans() []span { return []span{{n: r.kept}} }
