@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,7 +203,7 @@ func TestMutations(t *testing.T) {
 	for _, form := range forms {
 		t.Run(form.name, func(t *testing.T) {
 			every := 1
-			if testing.Short() || form.name == "stored" || form.name == "old" { // read like the serial one
+			if testing.Short() || slices.Contains([]string{"stored", "old", "lzjb and pages", "bzip2 and pages"}, form.name) { // as others are read
 				every = 10
 			}
 			b := file(t, d, form.name)

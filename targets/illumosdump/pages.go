@@ -60,7 +60,7 @@ func (r *rawPages) page(i uint64) ([]byte, error) {
 }
 
 func (r *rawPages) coverage() system.Coverage {
-	return system.Coverage{Pages: r.n, Kept: r.kept, Cut: r.n - r.kept, Sparse: r.whole}
+	return system.Coverage{Pages: r.n, Kept: r.kept, Cut: r.n - r.kept, Sparse: r.whole && r.kept < r.n}
 }
 
 func (r *rawPages) spans() []span { return []span{{n: r.kept}} }

@@ -20,7 +20,7 @@ func TestSavecore(t *testing.T) {
 	d := sample(1500)
 	d.Vtop = append(d.Vtop, dumpfile.Vtop{AS: kas, VA: 0xffffffff00000000, PFN: 1}) // not in the dump
 	want := file(t, d, "vmcore")
-	for _, form := range []string{"serial", "stored", "old", "lzjb", "bzip2"} {
+	for _, form := range []string{"serial", "stored", "old", "lzjb", "bzip2", "bzip2 and pages"} {
 		dir := t.TempDir()
 		var said []string
 		x := open(t, file(t, d, form), Options{})

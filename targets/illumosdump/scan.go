@@ -73,6 +73,9 @@ func (a *area) scan(ctx context.Context, progress func(done uint64)) (*outline, 
 				progress(off - a.off)
 			}
 		}
+		if o.count >= a.pages && len(o.chunks) == 0 {
+			return o, nil // pages alone need no word of zeros after them
+		}
 		word, ok := w.at(off)
 		if !ok {
 			o.broken = fmt.Sprintf("data ends at offset %#x", off)
@@ -92,9 +95,6 @@ func (a *area) scan(ctx context.Context, progress func(done uint64)) (*outline, 
 		} else if next <= a.end {
 			o.singles = addPage(o.singles, o.count, off, n)
 			o.count++
-			if o.count >= a.pages && len(o.chunks) == 0 {
-				return o, nil // pages alone need no word of zeros after them
-			}
 		}
 		if next > a.end {
 			o.broken = fmt.Sprintf("data ends at offset %#x", a.end)

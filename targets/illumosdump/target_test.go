@@ -93,6 +93,8 @@ var forms = []struct {
 	{"old", vmdump(dumpfile.Options{NoDataHeader: true})},
 	{"lzjb", vmdump(dumpfile.Options{Compression: dumpfile.LZJB, Streams: 5, RangePages: 128})},
 	{"bzip2", vmdump(dumpfile.Options{Compression: dumpfile.BZIP2, Streams: 3, RangePages: 200, BlockBytes: 20000})},
+	{"lzjb and pages", vmdump(dumpfile.Options{Compression: dumpfile.LZJB, TailPages: 5})},
+	{"bzip2 and pages", vmdump(dumpfile.Options{Compression: dumpfile.BZIP2, Streams: 1, TailPages: 3})},
 }
 
 func vmdump(o dumpfile.Options) func(*dumpfile.Dump, io.Writer) error {
