@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+	"sync"
 )
 
 // bitReader reads a sequence of pieces, the most significant bit first.
@@ -105,6 +106,9 @@ type bzDecoder struct {
 	selectors []uint8
 	tables    [6]huffman
 }
+
+// bzDecoders are those not in use.
+var bzDecoders = sync.Pool{New: func() any { return &bzDecoder{} }}
 
 // huffman decodes the codes of one table.
 type huffman struct {

@@ -69,7 +69,8 @@ func (s *bzStream) bytes(b []byte) error {
 func (s *bzStream) stream(ctx context.Context, chunks []chunk, progress func(n uint64)) (why error, err error) {
 	src := &chunkReader{r: s.a.r, chunks: chunks, progress: progress}
 	r := &bitReader{next: src.next}
-	d := &bzDecoder{}
+	d := bzDecoders.Get().(*bzDecoder)
+	defer bzDecoders.Put(d)
 	var out []byte
 	why = func() error {
 		level := uint8(0)

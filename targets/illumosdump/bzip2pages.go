@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"io"
 	"slices"
-	"sync"
 
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/system"
@@ -20,7 +19,6 @@ type bzPages struct {
 	streams []bzIndex
 	cache   *pageCache
 	blocks  *lru[blockKey, []byte]
-	free    sync.Pool // *bzDecoder
 	lost    lostPages
 }
 
@@ -109,11 +107,8 @@ func (p *bzPages) block(tag, k int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, _ := p.free.Get().(*bzDecoder)
-	if d == nil {
-		d = &bzDecoder{}
-	}
-	defer p.free.Put(d)
+	d := bzDecoders.Get().(*bzDecoder)
+	defer bzDecoders.Put(d)
 	r := &bitReader{buf: src}
 	r.bits(uint(part.bit & 7))
 	out, err := d.block(r, bzUnit*int(part.level), make([]byte, 0, part.n))
