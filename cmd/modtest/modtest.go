@@ -56,22 +56,43 @@ func OpenDump(t testing.TB, path string, modules ...*core.Module) *Session {
 // OpenDumpBytes is OpenDump for a dump in memory, called name.
 func OpenDumpBytes(t testing.TB, name string, dump []byte, modules ...*core.Module) *Session {
 	t.Helper()
+	s, warnings := OpenDamagedDump(t, name, dump, modules...)
+	for _, w := range warnings {
+		t.Errorf("opening %s: %s", name, w)
+	}
+	return s
+}
+
+// OpenDamagedDump is OpenDumpBytes for a dump that is known not to be right: it gives
+// what opening warned of.
+func OpenDamagedDump(t testing.TB, name string, dump []byte, modules ...*core.Module) (*Session, []string) {
+	t.Helper()
 	target, err := illumosdump.OpenAt(context.Background(), name, bytes.NewReader(dump), int64(len(dump)), illumosdump.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return attachDump(t, target, modules)
+	s := attach(t, target, modules)
+	return s, s.warnings()
 }
 
 func attachDump(t testing.TB, target *illumosdump.Target, modules []*core.Module) *Session {
 	t.Helper()
 	s := attach(t, target, modules)
-	for _, part := range []any{s.Context().Target, s.Context().System} {
-		if w, ok := part.(core.Warner); ok && len(w.Warnings()) != 0 {
-			t.Errorf("opening %s: %s", target.Name(), strings.Join(w.Warnings(), "\n"))
-		}
+	for _, w := range s.warnings() {
+		t.Errorf("opening %s: %s", target.Name(), w)
 	}
 	return s
+}
+
+// warnings are what a user would be told on opening the target.
+func (s *Session) warnings() []string {
+	var list []string
+	for _, part := range []any{s.Context().Target, s.Context().System} {
+		if w, ok := part.(core.Warner); ok {
+			list = append(list, w.Warnings()...)
+		}
+	}
+	return list
 }
 
 // attach makes a session of an open target.
