@@ -32,7 +32,7 @@ var (
 
 func makeKernel(content illumos.Content) *kernel {
 	sc := illumos.Node()
-	sc.Kernel.Content = content
+	sc.Kernel.Content, sc.Kernel.MemBytes = content, 256<<20
 	sc.Parts.Sched.Threads = append(sc.Parts.Sched.Threads, illumos.Thread{Start: "panic_thread_start", Stack: []illumos.Frame{
 		{Func: "panicsys", Args: []uint64{0x11, 0x22, 0x33, 4}}, {Func: "trap", Args: []uint64{0xfffffe0000001000, 0xabc, 1}}, {Func: "cmntrap"},
 		{Func: "mutex_vector_enter", Args: []uint64{0xdeadbeef}}, {Func: "cv_wait"}, {Func: "zfs`txg_sync_thread"},

@@ -1,6 +1,5 @@
-// Package system turns the bytes a target gives into something that runs: here,
-// a Linux user process or an ELF file that is not running; kernels are to come
-// beside it.
+// Package system turns the bytes a target gives into something that runs: a Linux or
+// illumos user process, an ELF file that is not running, an illumos kernel.
 //
 // # A process
 //
@@ -26,6 +25,41 @@
 // know what lies behind one (Info). The rules for symbols are libproc's
 // (sym.RuleProcess): MDB on illumos asks libproc; in a Linux process code whose
 // symbols have no size is named too (sym.RuleLinux).
+//
+// # An illumos kernel
+//
+// IllumosKernel is an illumos kernel of amd64 in the physical memory of a crash dump
+// (KernelDump); nothing of it needs more of the container than that memory, a way from
+// kernel addresses to it (the dump's translation map, or a page table: PageRoot) and
+// the kernel's symbols, so that a guest's memory can serve as well.
+//
+//   - Symbols. The ksyms image is the table of the whole kernel (sym.Namespace.Kernel):
+//     its symbols print bare. Each module's own table lies in its symspace in memory
+//     and names an address, as module`symbol, where it has a closer one.
+//   - Modules. The ring of modctls that begins at the symbol modules gives the load
+//     objects, unix first. Where the members of modctl and struct module lie is asked
+//     of genunix's types; those are found by CTF's magic number before anything else is
+//     known. The ring is bounded and what is wrong with it is a warning.
+//   - Types. CTF of each module from memory, inflated when it is asked for; genunix is
+//     the parent of the others and what a type name without a module means.
+//     unix`struct cpu is not genunix's.
+//   - Address spaces. Pages come from the dump's map and, where it has none (segkpm,
+//     page tables), from the page tables that a_hat leads to. A process' space is the
+//     same by its struct as; OpenProcess makes it a target (MDB's kproc).
+//   - Registers. Of the panic from panicbuf, else panic_reg; of other threads from
+//     t_pcb, where switching or the panic's setjmp left them.
+//   - Stacks. Stack and ThreadStack follow frame pointers; a struct regs that a trap
+//     left begins like a frame, so that the walk passes it. A walk allocates nothing if
+//     its buffer is reused: 20,000 stacks take tens of milliseconds. ArgsOf reads the
+//     arguments that a function's prologue saved, if its instructions and its type say
+//     that it did.
+//
+// Members are found by name through the kernel's types, never by offset; the layout of
+// modctl that kernels have had since 2005 serves only where there are no types.
+//
+// Not handled: kernels of other architectures, dumps of Xen domains, arguments in
+// registers that were not saved. User threads' registers in user mode are in struct
+// regs at the top of their kernel stacks (TrapRegisters).
 //
 // # Not handled
 //

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/core/sym/elffile"
 )
 
 // Data models of a process (sys/model.h, DATAMODEL_*).
@@ -23,7 +25,7 @@ const maxAuxv = 256
 const maxVnodePath = 1024
 
 // KernelProcess is a user process seen through the kernel that ran it: MDB's target
-// kproc. It is a target of its own, in which NewProcess finds the load objects.
+// kproc. It is a target of its own, in which NewIllumosProcess finds the load objects.
 type KernelProcess struct {
 	Proc uint64 // VA of the proc_t
 	PID  int32
@@ -186,6 +188,33 @@ func (p *KernelProcess) Aux(typ uint64) (uint64, bool) {
 
 // Arch implements Source.
 func (p *KernelProcess) Arch() *arch.Arch { return p.arch }
+
+// Linked implements IllumosSource: ld.so.1's lists, as far as its memory is in the dump.
+func (p *KernelProcess) Linked() ([]IllumosObject, error) {
+	return IllumosObjects(p.space, p.arch.PtrSize, p.Aux, p.dynamic())
+}
+
+// dynamic is the address of the program's dynamic section; 0 if it is not known.
+func (p *KernelProcess) dynamic() uint64 {
+	phdr, ok := p.Aux(atPhdr)
+	phnum, ok2 := p.Aux(atPhnum)
+	if !ok || !ok2 {
+		return 0
+	}
+	im, err := imageAt(p.space, phdr, phnum, p.arch.PtrSize)
+	if err != nil {
+		return 0
+	}
+	for _, pr := range im.progs {
+		if pr.Type == elf.PT_DYNAMIC {
+			return im.bias + pr.Vaddr
+		}
+	}
+	return 0
+}
+
+// Embedded implements IllumosSource: a dump has no files of processes.
+func (p *KernelProcess) Embedded(uint64, uint64) *elffile.File { return nil }
 
 // Files implements Source: no file of this host is one of the dumped machine's.
 func (p *KernelProcess) Files() *Files { return p.files }
