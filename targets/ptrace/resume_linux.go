@@ -28,6 +28,9 @@ func (p *process) resume(ctx context.Context, o control.Order, keep func(*contro
 	if o.Mode != control.Continue {
 		return p.stepThread(o, keep)
 	}
+	if p.forked != nil && p.forked.follow {
+		p.decide(true)
+	}
 	if s := p.offerPending(keep); s != nil {
 		return *s, nil
 	}
