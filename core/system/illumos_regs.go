@@ -130,24 +130,48 @@ func (k *IllumosKernel) Registers(thread uint64) (*arch.Regs, error) {
 	return k.LabelRegisters(thread)
 }
 
-// LabelRegisters are the registers in the t_pcb of the thread at addr.
+// LabelRegisters are the registers in the t_pcb of the thread at addr. resume, which
+// switches threads, keeps its caller's %rbp in the label and leaves the stack pointer at
+// a frame of its own; %rbp is then that frame. A setjmp label has %rbp as it was.
 func (k *IllumosKernel) LabelRegisters(thread uint64) (*arch.Regs, error) {
-	m, err := k.member("kthread_t", "t_pcb")
+	label, err := k.label(thread)
 	if err != nil {
-		return nil, err
-	}
-	var b [8 * len(labelRegs)]byte
-	if m.size < uint64(len(b)) {
-		return nil, fmt.Errorf("label of %d bytes: %w", m.size, ErrNoRegs)
-	}
-	if err := mem.ReadFull(k.space, b[:], mem.Addr(thread+m.off)); err != nil {
 		return nil, err
 	}
 	r := arch.NewRegs(k.Arch())
 	for i, name := range labelRegs {
-		r.Set(name, binary.LittleEndian.Uint64(b[8*i:]))
+		r.Set(name, label[i])
 	}
 	return r, nil
+}
+
+// Places in a label.
+const (
+	labelPC = 0
+	labelSP = 1
+	labelFP = 2
+)
+
+// label reads a thread's label, with the frame pointer of the frame it was left in.
+func (k *IllumosKernel) label(thread uint64) (l [len(labelRegs)]uint64, err error) {
+	m, err := k.member("kthread_t", "t_pcb")
+	if err != nil {
+		return l, err
+	}
+	var b [8 * len(labelRegs)]byte
+	if m.size < uint64(len(b)) {
+		return l, fmt.Errorf("label of %d bytes: %w", m.size, ErrNoRegs)
+	}
+	if err := mem.ReadFull(k.space, b[:], mem.Addr(thread+m.off)); err != nil {
+		return l, err
+	}
+	for i := range l {
+		l[i] = binary.LittleEndian.Uint64(b[8*i:])
+	}
+	if saved, _, ok := k.space.frame(l[labelSP]); ok && saved == l[labelFP] {
+		l[labelFP] = l[labelSP]
+	}
+	return l, nil
 }
 
 // KernelCPU is a CPU and the thread on it.

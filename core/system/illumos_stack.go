@@ -99,15 +99,11 @@ func (k *IllumosKernel) ThreadStack(buf []KernelFrame, thread uint64) ([]KernelF
 		}
 		return k.Stack(buf, r.PC(), r.FP())
 	}
-	m, err := k.member("kthread_t", "t_pcb")
+	l, err := k.label(thread)
 	if err != nil {
 		return buf, err
 	}
-	var b [24]byte // the first words of the label: rip, rsp, rbp
-	if err := mem.ReadFull(k.space, b[:], mem.Addr(thread+m.off)); err != nil {
-		return buf, err
-	}
-	return k.Stack(buf, binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[16:]))
+	return k.Stack(buf, l[labelPC], l[labelFP])
 }
 
 // Frames implements core.Unwinder. All frames count as exact: MDB names a kernel's

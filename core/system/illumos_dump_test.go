@@ -1,0 +1,221 @@
+package system_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/sym"
+	"github.com/xmdb/xmdb/core/system"
+	"github.com/xmdb/xmdb/fixtures/illumos"
+	"github.com/xmdb/xmdb/targets/illumosdump"
+)
+
+// node is the standard scenario and the kernel recognised in its dump.
+type node struct {
+	sys *illumos.System
+	k   *system.IllumosKernel
+}
+
+var theNode = sync.OnceValue(func() node { return makeNode(illumos.Real(), illumos.Options{}, nil) })
+
+// makeNode builds the scenario with the layout, content and page tables given; change
+// adds to it.
+func makeNode(l *illumos.Layout, o illumos.Options, change func(*illumos.System)) node {
+	sc := illumos.Node()
+	sc.Kernel.Content, sc.Kernel.KPTI, sc.Kernel.MemBytes = o.Content, o.KPTI, 256<<20
+	sys := sc.Build(l)
+	if change != nil {
+		change(sys)
+	}
+	var b bytes.Buffer
+	if err := sys.Finish().WriteVmcore(&b); err != nil {
+		panic(err)
+	}
+	t, err := illumosdump.OpenAt(context.Background(), "vmcore.0", bytes.NewReader(b.Bytes()), int64(b.Len()), illumosdump.Options{})
+	if err != nil {
+		panic(err)
+	}
+	k, err := system.NewIllumosKernel(t)
+	if err != nil {
+		panic(err)
+	}
+	return node{sys, k}
+}
+
+// TestNodeStacks compares the stack of every thread that was switched out with what
+// was laid out.
+func TestNodeStacks(t *testing.T) {
+	n := theNode()
+	if w := n.k.Warnings(); len(w) != 0 {
+		t.Error(w)
+	}
+	var buf []system.KernelFrame
+	seen := 0
+	for _, th := range n.sys.Sched.Threads {
+		if th.Addr == n.k.PanicThread() || len(th.Frames) < 2 || th.Desc.State == "onproc" {
+			continue
+		}
+		var err error
+		buf, err = n.k.ThreadStack(buf[:0], th.Addr)
+		var end *system.StackError
+		if err != nil && !(errors.As(err, &end) && th.LWP != 0 && end.FP < n.sys.GetU64(n.sys.Global("_userlimit").Addr)) {
+			t.Errorf("thread %#x: %v", th.Addr, err) // a user's frames are not in the dump
+			continue
+		}
+		var got, want []string
+		for _, f := range buf[1:] { // the first is where the label says: in resume
+			got = append(got, fmt.Sprintf("%x %x", f.FP, f.PC))
+		}
+		for _, f := range th.Frames[1:] {
+			if f.PC != 0 {
+				want = append(want, fmt.Sprintf("%x %x", f.FP, f.PC))
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("thread %#x (%s): %s", th.Addr, th.Desc.Start, d)
+		}
+		seen++
+	}
+	if seen < 50 {
+		t.Errorf("%d threads", seen)
+	}
+}
+
+// TestNodeCPUs walks the CPUs.
+func TestNodeCPUs(t *testing.T) {
+	n := theNode()
+	cpus, err := n.k.CPUs()
+	if err != nil || len(cpus) != len(n.sys.Sched.CPUs) {
+		t.Fatal(cpus, err)
+	}
+	for i, c := range cpus {
+		want := n.sys.Sched.CPUs[i].Addr
+		if c.ID != i || c.Addr != want || c.Thread != n.sys.At("cpu_t", want).Get("cpu_thread") {
+			t.Errorf("CPU %d: %+v", i, c)
+		}
+	}
+}
+
+// users are the processes with an address space of their own.
+func users(sys *illumos.System) []*illumos.BuiltProc {
+	var l []*illumos.BuiltProc
+	for _, p := range sys.ByOrder {
+		if as := p.Addr.Get("p_as"); as != 0 && as != sys.Global("kas").Addr && p.State != "zomb" && p.State != "zombie" {
+			l = append(l, p)
+		}
+	}
+	return l
+}
+
+// TestNodeUsers reads what processes have mapped: by the dump's map and, where that
+// has no processes, by their page tables, isolated from the kernel's or not.
+func TestNodeUsers(t *testing.T) {
+	const at, last = 0x400000, 0xfee00000
+	for _, o := range []illumos.Options{{Content: illumos.AllPages}, {Content: illumos.AllPages, KPTI: true}, {KPTI: true}} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			n := makeNode(illumos.Real(), o, func(sys *illumos.System) {
+				for _, p := range users(sys) {
+					h := sys.NewHat(sys.At("struct as", p.Addr.Get("p_as")), p.Addr.Get("p_model") == 0x100000)
+					h.MapNew(at, 0x3000, illumos.ProtRead|illumos.ProtWrite)
+					h.MapNew(last, 0x1000, illumos.ProtRead)
+					h.WriteBytes(at+0xffc, fmt.Appendf(nil, "PID %d", p.PID))
+				}
+			})
+			if len(users(n.sys)) < 10 {
+				t.Fatal("too few processes")
+			}
+			for _, p := range users(n.sys) {
+				as := p.Addr.Get("p_as")
+				want := fmt.Sprintf("PID %d", p.PID)
+				got := make([]byte, len(want))
+				err := mem.ReadFull(n.k.Space(as), got, at+0xffc)
+				if o.Content == illumos.KernelPages {
+					// The page tables are in the dump, the pages are not.
+					if pa, terr := n.k.TranslateAS(as, at); terr != nil || pa == 0 || mem.Reason(err) == mem.ErrUnmapped {
+						t.Errorf("process %d: %#x is at %#x: %v, %v", p.PID, at, pa, terr, err)
+					}
+					if _, err := n.k.OpenProcess(p.Addr.Addr); err == nil {
+						t.Errorf("process %d opens, and is not in the dump", p.PID)
+					}
+					continue
+				}
+				if err != nil || string(got) != want {
+					t.Errorf("process %d: %q, %v", p.PID, got, err)
+				}
+				proc, err := n.k.OpenProcess(p.Addr.Addr)
+				if err != nil {
+					t.Errorf("process %d: %v", p.PID, err)
+					continue
+				}
+				if err := mem.ReadFull(proc.Virtual(), got, at+0xffc); err != nil || string(got) != want || int(proc.PID) != p.PID {
+					t.Errorf("process %d opened as %d: %q, %v", p.PID, proc.PID, got, err)
+				}
+				if _, err := proc.Virtual().ReadAt(got, last+0x1000); mem.Reason(err) != mem.ErrUnmapped {
+					t.Errorf("process %d, past its mapping: %v", p.PID, err)
+				}
+			}
+		})
+	}
+}
+
+// TestNodeOtherLayout opens a kernel of another illumos.
+func TestNodeOtherLayout(t *testing.T) {
+	n := makeNode(illumos.Gate(), illumos.Options{}, nil)
+	if w := n.k.Warnings(); len(w) != 0 {
+		t.Error(w)
+	}
+	if _, err := n.k.CPUs(); err != nil {
+		t.Error(err)
+	}
+	for _, m := range n.sys.Modules() {
+		if got := n.k.Module(m.Name); got == nil || got.Modctl != m.Modctl().Addr || n.k.TypeError(got) != nil {
+			t.Errorf("module %s: %+v", m.Name, got)
+		}
+	}
+}
+
+// TestNodeSymbols looks every function up by its address: as bare as ksyms has it, in
+// the module that it is in.
+func TestNodeSymbols(t *testing.T) {
+	n := theNode()
+	for _, m := range n.k.Modules() {
+		for s := range m.Object.Table(sym.Symtab).All() {
+			if s.Name == "" || s.Size == 0 {
+				continue
+			}
+			got, err := n.k.Namespace().LookupAddr(s.Value, 0)
+			if err != nil || got.Value != s.Value {
+				t.Errorf("%s`%s: %+v %v", m.Name, s.Name, got, err)
+			}
+			if at := n.k.ModuleAt(s.Value); at != m {
+				t.Errorf("%s`%s at %#x is not in its module", m.Name, s.Name, s.Value)
+			}
+		}
+	}
+}
+
+func BenchmarkThreadStack(b *testing.B) {
+	n := theNode()
+	var buf []system.KernelFrame
+	for i := 0; b.Loop(); i++ {
+		th := n.sys.Sched.Threads[i%len(n.sys.Sched.Threads)]
+		buf, _ = n.k.ThreadStack(buf[:0], th.Addr)
+	}
+}
+
+func BenchmarkRead8(b *testing.B) {
+	n := theNode()
+	at := n.sys.Global("practive").Addr
+	for b.Loop() {
+		if _, err := mem.ReadUint(n.k.Virtual(), mem.Addr(at), 8, n.k.Arch().Order); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
