@@ -149,7 +149,7 @@ type calloutTable struct {
 // calloutList is a callout_list_t: the callouts of one time.
 type calloutList struct {
 	Expiration int64  `ctf:"cl_expiration"`
-	Flags      uint64 `ctf:"cl_flags"`
+	Flags      int64  `ctf:"cl_flags"`
 	First      uint64 `ctf:"cl_callouts.ch_head"`
 	Prev       uint64 `ctf:"cl_prev"`
 	Next       uint64 `ctf:"cl_next"`
@@ -162,7 +162,7 @@ type calloutInfo struct {
 	Func     uint64 `ctf:"c_func"`
 	Arg      uint64 `ctf:"c_arg"`
 	Executor uint64 `ctf:"c_executor"`
-	Done     uint64 `ctf:"c_done"`
+	Done     uint64 `ctf:"c_done._opaque"`
 	Waiting  uint64 `ctf:"c_waiting"`
 	IDPrev   uint64 `ctf:"c_idprev"`
 	IDNext   uint64 `ctf:"c_idnext"`

@@ -161,7 +161,7 @@ func (s *calloutShow) callLists(first uint64) error {
 		if s.free != (l.Flags&calloutListFree != 0) {
 			return nil // it has been allocated, or freed, while the kernel stopped
 		}
-		if !s.inTime(l.Expiration) || !s.empty && l.First == 0 || !s.hasFlags(l.Flags) {
+		if !s.inTime(l.Expiration) || !s.empty && l.First == 0 || !s.hasFlags(uint64(l.Flags)) {
 			continue
 		}
 		if s.lists || s.levels {
@@ -234,7 +234,7 @@ func (s *calloutShow) listLine(at uint64) {
 		}
 		c.Printf("\n")
 	}, out.Field{Name: "addr", Value: out.Addr(at)}, out.Field{Name: "seq", Value: seq}, out.Field{Name: "type", Value: typ},
-		out.Field{Name: "expiration", Value: l.Expiration}, out.Field{Name: "flags", Value: out.Hex(l.Flags)},
+		out.Field{Name: "expiration", Value: l.Expiration}, out.Field{Name: "flags", Value: out.Hex(uint64(l.Flags))},
 		out.Field{Name: "bucket", Value: s.index}, out.Field{Name: "callouts", Value: out.Addr(l.First)})
 }
 
@@ -281,7 +281,7 @@ func (s *calloutShow) ofList(co *calloutInfo) bool {
 	if s.list.Expiration != 0 && !s.inTime(s.list.Expiration) {
 		return false
 	}
-	return s.hasFlags(s.list.Flags)
+	return s.hasFlags(uint64(s.list.Flags))
 }
 
 // line prints a callout.
@@ -313,7 +313,7 @@ func (s *calloutShow) line(at uint64, co *calloutInfo) {
 	}, out.Field{Name: "addr", Value: out.Addr(at)}, out.Field{Name: "seq", Value: seq}, out.Field{Name: "type", Value: typ},
 		out.Field{Name: "expiration", Value: exp}, out.Field{Name: "xid", Value: out.Hex(xid)}, out.Field{Name: "func", Value: out.Sprintf(c.OutEnv(), "%a", co.Func)},
 		out.Field{Name: "arg", Value: out.Addr(co.Arg)}, out.Field{Name: "executing", Value: co.XID&calloutExecuting != 0},
-		out.Field{Name: "flags", Value: out.Hex(l.Flags)}, out.Field{Name: "long", Value: co.XID&calloutLong != 0})
+		out.Field{Name: "flags", Value: out.Hex(uint64(l.Flags))}, out.Field{Name: "long", Value: co.XID&calloutLong != 0})
 }
 
 func (s *calloutShow) heading() {

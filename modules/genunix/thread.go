@@ -173,7 +173,7 @@ type kthread struct {
 	StkBase uint64   `ctf:"t_stkbase"`
 
 	Tid     int64  `ctf:"t_tid"`
-	Class   uint64 `ctf:"t_cid,optional"`
+	Class   int64  `ctf:"t_cid,optional"`
 	TaskQ   uint64 `ctf:"t_taskq"`
 	Name    uint64 `ctf:"t_name,optional"`
 	StartPC uint64 `ctf:"t_startpc"`
