@@ -160,6 +160,8 @@ func TestKernelMemory(t *testing.T) {
 	s.Run(fmt.Sprintf("%x\\K", pa)).OK().Match(value)
 	s.Run(fmt.Sprintf("%x/K", illumos.KpmVA+pa)).OK().Match(value) // by the page tables
 	s.Run("dead000::vtop").Match("^$")
+	s.Run("<b=K").OK().WantLines(fmt.Sprintf("%x", illumos.DataVA.Base))
+	s.Run("<m=K").OK().WantLines("464c457f")
 	s.Run("::sizeof proc_t").OK().Want(fmt.Sprintf("sizeof (proc_t) = 0x%x\n", k.sys.Size("proc_t")))
 	s.Run("::sizeof struct unix`cpu").OK().Want(fmt.Sprintf("sizeof (struct unix`cpu) = 0x%x\n", k.sys.Size("struct cpu")))
 	s.Run("::sizeof cpu_t").OK().Want(fmt.Sprintf("sizeof (cpu_t) = 0x%x\n", k.sys.Size("struct cpu@genunix")))

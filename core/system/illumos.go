@@ -33,12 +33,12 @@ type IllumosKernel struct {
 	cr3      *pageTable // where the container named it
 	space    *kernelSpace
 	ns       *sym.Namespace
-	layout   moduleLayout
 	modules  []*KernelModule
 	byName   map[string]*KernelModule
 	byObject map[*sym.Object]*KernelModule
 	hasTypes bool
 	warnings []string
+	bad      int // modules that cannot be read
 
 	parentTypes *ctf.File // of genunix, as opened to find the modules
 
@@ -57,9 +57,6 @@ type IllumosKernel struct {
 	argsMu    sync.Mutex
 	worldOnce sync.Once
 }
-
-// maxWarnings bounds what is said of a damaged kernel.
-const maxWarnings = 20
 
 // probeIllumos takes crash dumps of illumos kernels.
 func probeIllumos(_ context.Context, target any) (any, error) {
@@ -125,12 +122,7 @@ func (k *IllumosKernel) symbol(name string) (uint64, bool) {
 }
 
 func (k *IllumosKernel) warn(format string, args ...any) {
-	switch s := "warning: " + fmt.Sprintf(format, args...); {
-	case len(k.warnings) < maxWarnings:
-		k.warnings = append(k.warnings, s)
-	case len(k.warnings) == maxWarnings:
-		k.warnings = append(k.warnings, "warning: more of the kernel's module list is damaged")
-	}
+	k.warnings = append(k.warnings, "warning: "+fmt.Sprintf(format, args...))
 }
 
 // Warnings implements core.Warner.

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/xmdb/xmdb/core/sym"
+	"github.com/xmdb/xmdb/core/sym/elffile"
 )
 
 // maxKsyms bounds the image of a kernel's symbols, bytes: a real one has some ten
@@ -72,4 +73,37 @@ func ksymsSection(r io.ReaderAt, size int64, s []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read kernel symbols: %w", err)
 	}
 	return b, nil
+}
+
+// maxKsymsPhdrs bounds the program headers that are looked at: a ksyms image has two.
+const maxKsymsPhdrs = 64
+
+// Variable implements core.Variables: what the header of the kernel's symbols says of
+// its text and data, as of any program's.
+func (k *IllumosKernel) Variable(name string) (uint64, bool) {
+	if k.dump == nil {
+		return 0, false
+	}
+	le := binary.LittleEndian
+	r, size := k.dump.KSyms()
+	var h [64]byte
+	if r == nil || size < int64(len(h)) {
+		return 0, false
+	}
+	if _, err := r.ReadAt(h[:], 0); err != nil {
+		return 0, false
+	}
+	off, n := le.Uint64(h[32:]), min(int(le.Uint16(h[56:])), maxKsymsPhdrs)
+	o := &ObjectSpace{file: &elffile.File{File: &elf.File{FileHeader: elf.FileHeader{Entry: le.Uint64(h[24:]), ByteOrder: le}}}}
+	for i := range n {
+		var p [56]byte
+		if _, err := r.ReadAt(p[:], int64(off)+int64(i*len(p))); err != nil || off > uint64(size) {
+			break
+		}
+		o.progs = append(o.progs, elf.ProgHeader{
+			Type: elf.ProgType(le.Uint32(p[:])), Flags: elf.ProgFlag(le.Uint32(p[4:])),
+			Vaddr: le.Uint64(p[16:]), Memsz: le.Uint64(p[40:]),
+		})
+	}
+	return o.Variable(name)
 }

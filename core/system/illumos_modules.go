@@ -131,7 +131,11 @@ func (k *IllumosKernel) loadModules() {
 	if err != nil {
 		k.warn("types of the kernel are not to be had: %v", err)
 	}
-	k.layout = l
+	defer func() {
+		if more := k.bad - maxBadModules; more > 0 {
+			k.warn("%d more modules cannot be read", more)
+		}
+	}()
 	seen := map[uint64]bool{}
 	for addr, from := head, uint64(0); addr != 0; {
 		if seen[addr] || len(seen) >= maxModules {
@@ -165,6 +169,16 @@ func (k *IllumosKernel) ringEnds(format string, args ...any) {
 	k.warn("%s; %d modules read so far: %s", fmt.Sprintf(format, args...), len(k.modules), strings.Join(names, " "))
 }
 
+// maxBadModules is how many modules that cannot be read are told one by one.
+const maxBadModules = 3
+
+// badModule warns of a module that is left out.
+func (k *IllumosKernel) badModule(format string, args ...any) {
+	if k.bad++; k.bad <= maxBadModules {
+		k.warn(format, args...)
+	}
+}
+
 // addModule makes a load object of a modctl, unless nothing is loaded for it.
 func (k *IllumosKernel) addModule(l *moduleLayout, addr uint64, ctl []byte) {
 	mp := word(ctl, l.mp)
@@ -173,18 +187,18 @@ func (k *IllumosKernel) addModule(l *moduleLayout, addr uint64, ctl []byte) {
 	}
 	name, err := mem.ReadString(k.space, mem.Addr(word(ctl, l.modname)), maxModName)
 	if err != nil || name == "" {
-		k.warn("failed to read module name at %#x of modctl %#x", word(ctl, l.modname), addr)
+		k.badModule("failed to read module name at %#x of modctl %#x", word(ctl, l.modname), addr)
 		return
 	}
 	m := &KernelModule{Name: name, Modctl: addr, Module: mp, ID: int32(binary.LittleEndian.Uint32(ctl[l.id:]))}
 	m.Filename, _ = mem.ReadString(k.space, mem.Addr(word(ctl, l.filename)), maxModPath)
 	if k.byName[name] != nil {
-		k.warn("skipping duplicate module '%s', id=%d", name, m.ID)
+		k.badModule("skipping duplicate module '%s', id=%d", name, m.ID)
 		return
 	}
 	b := make([]byte, l.moduleSize())
 	if err := mem.ReadFull(k.space, b, mem.Addr(mp)); err != nil {
-		k.warn("failed to read module at %#x of '%s': %v", mp, name, reason(err))
+		k.badModule("failed to read module at %#x of '%s': %v", mp, name, reason(err))
 		return
 	}
 	m.Text = sym.Range{Base: word(b, l.text), Size: word(b, l.textSize)}
@@ -196,7 +210,7 @@ func (k *IllumosKernel) addModule(l *moduleLayout, addr uint64, ctl []byte) {
 	}
 	if err := m.findSymbols(k.space, l, b); err != nil {
 		if err != errNoSymspace {
-			k.warn("skipping module '%s', id=%d: %v", name, m.ID, err)
+			k.badModule("skipping module '%s', id=%d: %v", name, m.ID, err)
 		}
 		return
 	}

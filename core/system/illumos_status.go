@@ -75,16 +75,31 @@ func (k *IllumosKernel) Status(p *out.Printer) {
 		return
 	}
 	h := k.dump.DumpHeader()
+	writePanic(p, h)
+	k.dumpContent(p, h)
+	if c := k.dump.Coverage(); !c.Whole() && !c.mayBeWhole() {
+		WriteCoverage(p, c)
+	}
+}
+
+// writePanic writes the lines of ::status that the header of a dump tells.
+func writePanic(p *out.Printer, h *DumpHeader) {
 	uuid := h.UUID
 	if uuid == "" {
 		uuid = "(not set)"
 	}
 	fmt.Fprintf(p, "image uuid: %s\n", uuid)
 	fmt.Fprintf(p, "panic message: %s\n", h.Panic)
-	k.dumpContent(p, h)
-	if c := k.dump.Coverage(); !c.Whole() && !c.mayBeWhole() {
-		WriteCoverage(p, c)
-	}
+}
+
+// WriteDumpStatus writes the lines of ::status for a dump in which no kernel could be
+// recognised: what its header says, and which pages it has.
+func WriteDumpStatus(p *out.Printer, name string, d KernelDump) {
+	h := d.DumpHeader()
+	fmt.Fprintf(p, "debugging crash dump %s (%d-bit) from %s\n", name, h.WordSize, h.Utsname.Nodename)
+	fmt.Fprintf(p, "operating system: %s %s (%s)\n", h.Utsname.Release, h.Utsname.Version, h.Utsname.Machine)
+	writePanic(p, h)
+	WriteCoverage(p, d.Coverage())
 }
 
 // StatusDetail implements core.StatusDetailer.
