@@ -14,9 +14,9 @@ func Module() *core.Module {
 		Name:    "genunix",
 		Descr:   "generic kernel: processes, threads, zones, files, memory",
 		Objects: []string{"genunix"}, Interposes: true,
-		Dcmds:   slices.Concat(procDcmds(), threadDcmds(), kmem.Dcmds()),
-		Walkers: slices.Concat(procWalkers(), threadWalkers(), kmem.Walkers()),
-		Whatis:  slices.Concat(threadWhatis(), kmem.Whatis()),
+		Dcmds:   slices.Concat(procDcmds(), threadDcmds(), memoryDcmds(), kmem.Dcmds()),
+		Walkers: slices.Concat(procWalkers(), threadWalkers(), pageWalkers(), kmem.Walkers()),
+		Whatis:  slices.Concat(memoryWhatis(), kmem.Whatis()),
 	}
 	m.Init = func(s *core.Session) error {
 		kmem.Init(s, m)

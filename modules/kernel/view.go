@@ -238,6 +238,9 @@ func (e *ReadError) Unwrap() error { return e.Err }
 // Failed is a message that ends in the reason of err, as MDB's warnings end in that of
 // errno.
 func Failed(err error, format string, args ...any) error {
+	if err == nil {
+		return fmt.Errorf(format, args...)
+	}
 	return &failure{fmt.Sprintf(format, args...) + ": " + core.Reason(err), err}
 }
 
