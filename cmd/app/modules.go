@@ -9,12 +9,16 @@ import (
 	"github.com/xmdb/xmdb/modules/glibc"
 	"github.com/xmdb/xmdb/modules/golang"
 	"github.com/xmdb/xmdb/modules/krtld"
+	"github.com/xmdb/xmdb/modules/libc"
+	"github.com/xmdb/xmdb/modules/libproc"
+	"github.com/xmdb/xmdb/modules/libumem"
 	"github.com/xmdb/xmdb/modules/mdbks"
 )
 
 // builtins are the modules compiled in, in the order in which names are found.
 func builtins() []*core.Module {
-	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), glibc.Module(), golang.Module()}
+	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), glibc.Module(),
+		libc.Module(), libproc.Module(), libumem.Module(), golang.Module()}
 }
 
 // scripts makes the Lua modules of the program available, and those that ::load

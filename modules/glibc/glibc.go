@@ -7,6 +7,7 @@ import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/core/system"
 )
 
 // Module is the module; it activates for processes with a libc of their own or a
@@ -44,6 +45,9 @@ func Module() *core.Module {
 }
 
 func active(cx *core.Context) bool {
+	if _, illumos := cx.System.(*system.IllumosProcess); illumos {
+		return false // its libc.so.1 is another
+	}
 	t, ok := core.As[core.Symbols](cx)
 	if _, threads := core.As[core.Threads](cx); !ok || !threads {
 		return false

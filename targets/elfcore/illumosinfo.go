@@ -90,3 +90,11 @@ func (t *Illumos) LWPState(id uint64) *core.LWPState {
 	}
 	return s
 }
+
+// Break gives the extent of the process's break, bytes.
+func (t *Illumos) Break() (base, size uint64) {
+	if p := t.notes.pstatus; p != nil {
+		return t.lay.uint(p[t.lay.brkbase:]), t.lay.uint(p[t.lay.brksize:])
+	}
+	return 0, 0
+}
