@@ -1,7 +1,7 @@
 package genunix
 
 import (
-	"fmt"
+	"errors"
 	"iter"
 	"regexp"
 	"strings"
@@ -148,12 +148,17 @@ func runAs2proc(c *core.Ctx) error {
 func runPid2proc(c *core.Ctx) error {
 	p, err := viewOf(c).pid2proc(int32(c.Addr))
 	if err != nil {
+		if !errors.Is(err, errNoPid) {
+			c.Warnf("%s", err.Error())
+		}
 		c.Warnf("PID 0t%d not found", int32(c.Addr))
 		return core.ErrFailed
 	}
 	emitAddr(c, p, "proc_t")
 	return nil
 }
+
+var errNoPid = errors.New("no such process")
 
 // pid2proc finds a process by the hash of process ids.
 func (v *view) pid2proc(pid int32) (uint64, error) {
@@ -190,11 +195,11 @@ func (v *view) pid2proc(pid int32) (uint64, error) {
 		}
 		p, err := v.ptr(dir + slot*8)
 		if err != nil || p == 0 {
-			return 0, fmt.Errorf("no process %d", pid)
+			return 0, errNoPid
 		}
 		return p, nil
 	}
-	return 0, fmt.Errorf("no process %d", pid)
+	return 0, errNoPid
 }
 
 func runPtree(c *core.Ctx) error {
