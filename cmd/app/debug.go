@@ -12,7 +12,10 @@ import (
 // debugOptions says how debug data is read: with the cache of indexes, under the
 // context of the statement that asks, showing progress.
 func (a *app) debugOptions() dwarf.Options {
-	o := dwarf.Options{Context: func() context.Context { return a.statement }}
+	o := dwarf.Options{
+		Context: func() context.Context { return a.statement },
+		Warn:    func(text string) { a.s.Warnf("%s", text) },
+	}
 	if s, err := store.Open("", 0); err == nil {
 		o.Cache = s
 	}

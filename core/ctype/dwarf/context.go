@@ -126,6 +126,9 @@ func (d *Data) VariableAt(off uint64) (Variable, error) {
 // Variable finds the global variable at an address of the file, as SymbolType
 // does.
 func (d *Data) Variable(name string, addr uint64) (Variable, error) {
+	if e, ok := d.accelVariable(d.context(), name, addr); ok {
+		return e.variable(0), nil
+	}
 	x, err := d.names(d.context())
 	if err != nil {
 		return Variable{}, err

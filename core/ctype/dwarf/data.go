@@ -26,6 +26,11 @@ type Options struct {
 	// Progress, if set, is called from one goroutine at a time while the whole
 	// file is being read.
 	Progress func(doneBytes, totalBytes uint64)
+	// Warn, if set, is told what a user should know of the file, once: that its own
+	// index of names is wrong.
+	Warn func(string)
+	// NoNameIndex leaves the index of names that the file came with unused.
+	NoNameIndex bool
 	// Supplementary, if set, opens the file into which dwz moved what several
 	// programs have in common: by its path, which may be relative to the debug
 	// file's directory, and its build-id (in DWARF 5 another checksum) in hex,
@@ -56,6 +61,7 @@ type Data struct {
 	typesMu sync.Mutex
 	made    map[typeKey]*ctype.Type
 	index   indexState
+	accel   accelState
 	pcs     pcState
 
 	alt   altState

@@ -13,6 +13,8 @@
 //     the DIEs outside functions, on all cores. The index of a large file is kept
 //     in the cache (core/store), also that of the names inside functions, which is
 //     built when a name is not found otherwise;
+//   - before that, what the file's own index of names tells (.debug_names,
+//     .gdb_index; accel.go): the units that define the name, read alone;
 //   - the map from addresses to units: .debug_aranges, and the root DIEs of the
 //     units it leaves out; then the functions of a unit, its line table;
 //   - a type's body, when it is first looked into (ctype.NewLazy).

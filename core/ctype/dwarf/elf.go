@@ -33,6 +33,7 @@ type image struct {
 	reloc    bool // ET_REL
 	buildID  string
 	sections map[string]*section // without the leading ".debug_" or ".zdebug_"
+	gdbIndex *section            // .gdb_index
 	base     map[int]uint64      // where an ELF section begins in the debug section made of it
 	relocs   map[int][]*elf.Section
 
@@ -87,6 +88,8 @@ func parseImage(r io.ReaderAt) (im *image, err error) {
 				switch {
 				case s.Type == elf.SHT_NOTE && im.buildID == "":
 					im.buildID = readBuildID(r, s, im.big)
+				case s.Name == ".gdb_index" && s.Type != elf.SHT_NOBITS && s.Flags&elf.SHF_COMPRESSED == 0:
+					im.gdbIndex = newSection(s.Name, io.NewSectionReader(r, int64(s.Offset), int64(s.FileSize)), s.FileSize)
 				case s.Name == ".gnu_debugaltlink":
 					im.altPath, im.altID = readAltLink(r, s.Offset, s.FileSize)
 				}

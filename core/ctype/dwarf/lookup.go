@@ -38,6 +38,9 @@ func (d *Data) lookupBase(n *ctype.Name) (*ctype.Type, error) {
 		base = ctype.CanonicalBase(base)
 	}
 	ctx := d.context()
+	if t := d.accelLookup(ctx, n, base); t != nil {
+		return t, nil
+	}
 	x, err := d.names(ctx)
 	if err != nil {
 		return nil, err
@@ -66,7 +69,20 @@ func (d *Data) lookupBase(n *ctype.Name) (*ctype.Type, error) {
 // lookupIn tries the name as what it says it is, then as the name of a tagged
 // type of a language that needs no keyword.
 func (d *Data) lookupIn(x *index, n *ctype.Name, base string) *ctype.Type {
-	found := x.find(hashName(hashStart, base), func(c class) bool {
+	found := x.find(hashName(hashStart, base), wantedClass(n))
+	// Ordinary names first, definitions before declarations.
+	slices.SortStableFunc(found, func(a, b entry) int { return rank(a) - rank(b) })
+	for _, e := range found {
+		if d.isNamed(e, base) {
+			return d.typeAt(nil, e.ref())
+		}
+	}
+	return nil
+}
+
+// wantedClass tells the classes that a name may mean.
+func wantedClass(n *ctype.Name) func(class) bool {
+	return func(c class) bool {
 		k := c & classMask
 		switch {
 		case n.Class:
@@ -79,15 +95,7 @@ func (d *Data) lookupIn(x *index, n *ctype.Name, base string) *ctype.Type {
 			return k == classEnum
 		}
 		return k == classOrdinary || k < classFunction && c&classTagless != 0
-	})
-	// Ordinary names first, definitions before declarations.
-	slices.SortStableFunc(found, func(a, b entry) int { return rank(a) - rank(b) })
-	for _, e := range found {
-		if d.isNamed(e, base) {
-			return d.typeAt(nil, e.ref())
-		}
 	}
-	return nil
 }
 
 func rank(e entry) int {
@@ -140,6 +148,9 @@ func (d *Data) SymbolType(name string, addr uint64, index uint32) (*ctype.Type, 
 		if err != nil && !errors.Is(err, ErrNoFunction) {
 			return nil, err
 		}
+	}
+	if e, ok := d.accelVariable(d.context(), name, addr); ok {
+		return symbolType(e)
 	}
 	x, err := d.names(d.context())
 	if err != nil {

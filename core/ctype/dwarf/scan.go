@@ -16,7 +16,7 @@ type nameKey struct {
 // scanner collects names, unit by unit in ascending order.
 type scanner struct {
 	d    *Data
-	strs []byte // .debug_str
+	strs []byte // .debug_str; nil to read each string by itself
 	deep bool   // look inside functions, at nothing else
 	buf  []byte // for the bytes of units
 
@@ -331,7 +331,7 @@ func (w *walker) scopeHash(hash uint64, t tag, f *found, off int) uint64 {
 
 // text is unit.str with .debug_str at hand.
 func (w *walker) text(v value) string {
-	if w.u.split != nil {
+	if w.u.split != nil || w.strs == nil {
 		s, _ := w.u.str(v)
 		return s
 	}

@@ -221,18 +221,29 @@ func (d *Data) definition(c class, name string) (ref, bool) {
 	if name == "" {
 		return 0, false
 	}
+	if r, ok := d.accelDefinition(c, name); ok {
+		return r, true
+	}
 	x, err := d.names(d.context())
 	if err != nil {
 		return 0, false
 	}
-	for _, e := range x.find(hashName(hashStart, name), func(k class) bool { return k&(classMask|classDeclared) == c }) {
-		if d.isNamed(e, name) {
-			return e.ref(), true
-		}
+	if r, ok := d.definitionIn(x, c, name); ok {
+		return r, true
 	}
 	if alt, err := d.supplementary(); err == nil {
 		r, ok := alt.definition(c, name)
 		return r | inAlt, ok
+	}
+	return 0, false
+}
+
+// definitionIn finds the definition of a type in an index.
+func (d *Data) definitionIn(x *index, c class, name string) (ref, bool) {
+	for _, e := range x.find(hashName(hashStart, name), func(k class) bool { return k&(classMask|classDeclared) == c }) {
+		if d.isNamed(e, name) {
+			return e.ref(), true
+		}
 	}
 	return 0, false
 }
