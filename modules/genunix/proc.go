@@ -15,6 +15,8 @@ func processDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "as2proc", Usage: ":", Descr: "convert as to proc_t address", Type: "struct as", Run: runAs2proc,
 			Help: "Prints the processes whose address space is at the address.\n"},
+		{Name: "flipone", Usage: ":", Descr: "the vik_rev_level 2 special", Run: needAddr(runFlipone),
+			Help: "Prints the numbers that differ from the address in one bit: what it was before a\nbit of memory flipped is among them.\n"},
 		{Name: "pid2proc", Usage: "?", Descr: "convert PID to proc_t address", Run: noArgs(runPid2proc),
 			Help: "The address is a process id: 0t1234::pid2proc. Prints the address of its proc_t.\n"},
 		{Name: "ptree", AnyAddr: true, Descr: "print process tree", Type: "proc_t", Run: runPtree,
@@ -32,6 +34,7 @@ func processDcmds() []*core.Dcmd {
 func processWalkers() []*core.Walker {
 	return []*core.Walker{
 		{Name: "proc", Descr: "list of active proc_t structures", Addr: core.AddrOptional, Type: "proc_t", Walk: walkProcs},
+		{Name: "ctxop", Descr: "walk list of a thread's context operations", Addr: core.AddrOptional, Type: "struct ctxop", Walk: walkCtxops},
 		{Name: "ancestors", Descr: "walk parents of a process, itself first", Addr: core.AddrRequired, Type: "proc_t", Walk: walkAncestors},
 	}
 }
@@ -125,6 +128,19 @@ func walkAncestors(c *core.Ctx, start mem.Addr, _ bool) iter.Seq2[core.Elem, err
 	return v.elems("proc_t", v.chain("proc", "proc_t", "p_parent", uint64(start)))
 }
 
+// walkCtxops walks what is to be called when a thread leaves its CPU and comes back.
+func walkCtxops(c *core.Ctx, thread mem.Addr, has bool) iter.Seq2[core.Elem, error] {
+	if !has {
+		return noWalk[core.Elem](errors.New("must specify thread for ctxop walk"))
+	}
+	v := viewOf(c)
+	first, err := v.member("kthread_t", "t_ctx", uint64(thread))
+	if err != nil {
+		return noWalk[core.Elem](badRead("thread", uint64(thread), err))
+	}
+	return v.elems("struct ctxop", v.chain("ctxop", "struct ctxop", "next", first))
+}
+
 // allProcs walks every process.
 func allProcs(c *core.Ctx, _ *view) iter.Seq2[core.Elem, error] { return walkProcs(c, 0, false) }
 
@@ -155,6 +171,13 @@ func runPid2proc(c *core.Ctx) error {
 		return core.ErrFailed
 	}
 	emitAddr(c, p, "proc_t")
+	return nil
+}
+
+func runFlipone(c *core.Ctx) error {
+	for bit := range 64 {
+		emitAddr(c, c.Addr^1<<bit, "")
+	}
 	return nil
 }
 

@@ -29,6 +29,7 @@ func vnodeDcmds() []*core.Dcmd {
 func vnodeWalkers() []*core.Walker {
 	return []*core.Walker{
 		{Name: "vfs", Descr: "walk file system list", Addr: core.AddrOptional, Type: "vfs_t", Walk: walkVFS},
+		{Name: "dnlc", Descr: "walk dnlc entries", Addr: core.AddrOptional, Type: "ncache_t", Walk: walkNames},
 		{Name: "lock_graph", Descr: "walk lock graph", Type: "lock_descriptor_t", Addr: core.AddrOptional, Walk: walkLockGraph},
 		{Name: "lock_descriptor", Descr: "walk lock_descriptor_t structures", Type: "lock_descriptor_t", Addr: core.AddrRequired, Walk: walkLocks},
 	}
@@ -123,62 +124,106 @@ type namesKey struct{}
 // namesOf loads the directory name cache: a name for each vnode that has one.
 func namesOf(c *core.Ctx, v *view) (map[uint64]cachedName, error) {
 	return core.Memo(c.Session, namesKey{}, func() (map[uint64]cachedName, error) {
-		hash, err := v.variable("genunix", "nc_hash")
-		if err != nil {
-			return nil, err
-		}
-		n, err := v.variable("genunix", "nc_hashsz")
-		if err != nil {
-			return nil, err
-		}
-		size, err := v.size("nc_hash_t")
-		if err != nil {
-			return nil, err
-		}
 		names := map[uint64]cachedName{}
-		for i := range min(uint64(uint32(n)), 1<<22) {
-			if err := v.nameChain(hash+i*size, names); err != nil {
-				c.Warnf("inconsistent dnlc chain: %d, %s - continuing with the rest", i, err.Error())
+		for a, err := range v.cachedNames(c) {
+			if err != nil {
+				return nil, err
+			}
+			if err := v.addName(a, names); err != nil {
+				c.Warnf("%s", err.Error())
 			}
 		}
 		return names, nil
 	})
 }
 
-// nameChain adds the names of one chain, which ends at its head.
-func (v *view) nameChain(head uint64, names map[uint64]cachedName) error {
-	next, err := v.member("nc_hash_t", "hash_next", head)
-	if err != nil {
-		return badRead("nc_hash_t", head, err)
-	}
-	var met loop
-	for a := next; a != head && a != 0; {
-		if met.again(a) {
-			return fmt.Errorf("ncache at %x is on its list twice", a)
+// maxNameChains bounds the table of the directory name cache.
+const maxNameChains = 1 << 22
+
+// cachedNames walks the entries of the cache. A chain that is not sound is warned
+// about and the walk goes on with the next, as MDB does.
+func (v *view) cachedNames(c *core.Ctx) iter.Seq2[uint64, error] {
+	return func(yield func(uint64, error) bool) {
+		hash, err := v.variable("genunix", "nc_hash")
+		var n, size uint64
+		if err == nil {
+			n, err = v.variable("genunix", "nc_hashsz")
 		}
-		var e struct {
-			Next uint64 `ctf:"hash_next"`
-			VP   uint64 `ctf:"vp"`
-			DP   uint64 `ctf:"dp"`
-			Len  uint8  `ctf:"namlen"`
+		if err == nil {
+			size, err = v.size("nc_hash_t")
 		}
-		if err := v.load("ncache_t", a, &e); err != nil {
-			return badRead("ncache", a, err)
-		}
-		at, err := v.ref("ncache_t", a, "name")
 		if err != nil {
-			return err
+			yield(0, err)
+			return
 		}
-		b := make([]byte, e.Len)
-		if err := v.read(at, b); err != nil {
-			return badRead("name of ncache", a, err)
-		}
-		if name := string(b); name != "." && name != ".." {
-			if _, ok := names[e.VP]; !ok {
-				names[e.VP] = cachedName{e.DP, name}
+		for i := range min(n&0xffffffff, maxNameChains) {
+			for a, err := range v.nameChain(hash + i*size) {
+				if err != nil {
+					c.Warnf("inconsistent dnlc chain: %d, %s - continuing with the rest", i, err.Error())
+					break
+				}
+				if !yield(a, nil) {
+					return
+				}
 			}
 		}
-		a = e.Next
+	}
+}
+
+func walkNames(c *core.Ctx, _ mem.Addr, _ bool) iter.Seq2[core.Elem, error] {
+	v := viewOf(c)
+	return v.elems("ncache_t", v.cachedNames(c))
+}
+
+// nameChain walks one chain, which ends at its head.
+func (v *view) nameChain(head uint64) iter.Seq2[uint64, error] {
+	return func(yield func(uint64, error) bool) {
+		a, err := v.member("nc_hash_t", "hash_next", head)
+		if err != nil {
+			yield(0, badRead("nc_hash_t", head, err))
+			return
+		}
+		var met loop
+		for a != head && a != 0 {
+			if met.again(a) {
+				yield(0, fmt.Errorf("ncache at %x is on its list twice", a))
+				return
+			}
+			next, err := v.member("ncache_t", "hash_next", a)
+			if err != nil {
+				yield(0, badRead("ncache", a, err))
+				return
+			}
+			if !yield(a, nil) {
+				return
+			}
+			a = next
+		}
+	}
+}
+
+// addName notes the name that an entry gives its vnode, unless it has one.
+func (v *view) addName(entry uint64, names map[uint64]cachedName) error {
+	var e struct {
+		VP  uint64 `ctf:"vp"`
+		DP  uint64 `ctf:"dp"`
+		Len uint8  `ctf:"namlen"`
+	}
+	if err := v.load("ncache_t", entry, &e); err != nil {
+		return badRead("ncache", entry, err)
+	}
+	at, err := v.ref("ncache_t", entry, "name")
+	if err != nil {
+		return err
+	}
+	b := make([]byte, e.Len)
+	if err := v.read(at, b); err != nil {
+		return badRead("name of ncache", entry, err)
+	}
+	if name := string(b); name != "." && name != ".." {
+		if _, ok := names[e.VP]; !ok {
+			names[e.VP] = cachedName{e.DP, name}
+		}
 	}
 	return nil
 }
