@@ -63,7 +63,8 @@ func runFpregs(c *core.Ctx) error {
 		n = 8
 	}
 	ymm := avxHalves(xs)
-	c.Record(func() { printX87(c, regs.Arch, fx); printSSE(c, fx, ymm, n) }, fpFields(fx, ymm, n)...)
+	noted := regs.Areas["fpchip_state"]
+	c.Record(func() { printX87(c, regs.Arch, fx, noted); printSSE(c, fx, ymm, noted, n) }, fpFields(fx, ymm, n)...)
 	return nil
 }
 
@@ -107,13 +108,20 @@ func vectorHex(b []byte) string {
 	return s.String()
 }
 
-func printX87(c *core.Ctx, a *arch.Arch, fx []byte) {
+// printX87 prints the x87 registers. noted has the status words at the last exception,
+// as the illumos kernel keeps them: of x87, of SSE.
+func printX87(c *core.Ctx, a *arch.Arch, fx, noted []byte) {
 	le := binary.LittleEndian
 	cw, sw := le.Uint16(fx[fxFCW:]), le.Uint16(fx[fxFSW:])
 	top := uint(sw >> 11 & 7)
 	c.Printf("%s (80486 chip with SSE)\n", map[bool]string{true: "AMD64", false: "i386"}[a == arch.AMD64])
 	c.Printf("cw     0x%04x (%s)\n", cw, controlWord(cw))
-	c.Printf("sw     0x%04x (TOP=0t%u) (%s)\n\n", sw, top, names(uint32(sw), statusBits))
+	c.Printf("sw     0x%04x (TOP=0t%u) (%s)\n", sw, top, names(uint32(sw), statusBits))
+	if len(noted) >= 8 {
+		v := le.Uint32(noted)
+		c.Printf("xcp sw 0x%04x (%s)\n", v, names(v, statusBits))
+	}
+	c.Printf("\n")
 	if a == arch.I386 { // the form of FXSAVE without REX.W: 32 bits of offset, 16 of selector
 		c.Printf("ipoff  %a\ncssel  0x%x\n", uint64(le.Uint32(fx[fxRIP:])), le.Uint16(fx[fxRIP+4:]))
 		c.Printf("dtoff  %a\ndtsel  0x%x\n\n", uint64(le.Uint32(fx[fxRDP:])), le.Uint16(fx[fxRDP+4:]))
@@ -211,9 +219,14 @@ func mxcsr(v uint32) string {
 	return orZero(l)
 }
 
-func printSSE(c *core.Ctx, fx, ymm []byte, n int) {
+func printSSE(c *core.Ctx, fx, ymm, noted []byte, n int) {
 	v := binary.LittleEndian.Uint32(fx[fxMXCSR:])
-	c.Printf("\nmxcsr  0x%04x (%s)\n\n", v, mxcsr(v))
+	c.Printf("\nmxcsr  0x%04x (%s)\n", v, mxcsr(v))
+	if len(noted) >= 8 {
+		v := binary.LittleEndian.Uint32(noted[4:])
+		c.Printf("xcp    0x%04x (%s)\n", v, mxcsr(v))
+	}
+	c.Printf("\n")
 	for i := range n {
 		c.Printf("%-7s0x%s\n", fmt.Sprintf("%%xmm%d", i), vectorHex(fx[fxXMM+16*i:fxXMM+16*i+16]))
 	}

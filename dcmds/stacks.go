@@ -177,6 +177,11 @@ func threadState(c *core.Ctx, id uint64, regs *arch.Regs) string {
 			}
 		}
 	}
+	if t, ok := core.As[core.LWPStates](cx); ok {
+		if st := t.LWPState(id); st != nil && st.Syscall > 0 {
+			return "SYSCALL"
+		}
+	}
 	var b [2]byte
 	if regs.Arch == arch.AMD64 && c.Read(regs.PC()-2, b[:]) == nil && b == [2]byte{0x0f, 0x05} {
 		return "SYSCALL"

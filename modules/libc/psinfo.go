@@ -80,7 +80,7 @@ func (p *psinfo) raw() {
 	line("\tpr_zomb:    %d\t\t\tpr_nice:    %d", p.i32(p.task+8), int8(p.b[lwp+p.state+2]))
 	line("\tpr_uid:     %d\t\t\tpr_gid:     %d", uint32(p.i32(24)), uint32(p.i32(32)))
 	line("\tpr_pid:     %spr_ppid:    %d", column(fmt.Sprint(p.i32(8)), 20), p.i32(12))
-	line("\tpr_pgid:    %d\t\t\tpr_sid:     %d", uint32(p.i32(32)), p.i32(20)) // MDB prints the group id here
+	line("\tpr_pgid:    %d\t\t\tpr_sid:     %d", p.i32(16), p.i32(20))
 	line("\tpr_addr:    %spr_size:    %s", column(fmt.Sprintf("0x%x", p.long(p.addr)), 20), alt(p.long(p.memsize)))
 	line("\tpr_rssize:  %s\t\tpr_wchan:   %s", alt(p.long(p.rss)), alt(p.long(lwp+p.wchan)))
 	line("\tpr_start:\n\t    tv_sec: %d\t\ttv_nsec:    %d", p.long(p.start), p.long(p.start+p.word))

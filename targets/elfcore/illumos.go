@@ -298,7 +298,8 @@ func (t *Illumos) lwp(id uint64) *illumosLWP {
 	return t.byID[id]
 }
 
-// Names of register areas of i386 in arch.Regs.Areas: struct fpchip_state.
+// AreaFPChip is, in arch.Regs.Areas, what the kernel noted of the floating point unit
+// at an exception: its status and mxcsr then, 4 bytes each.
 const AreaFPChip = "fpchip_state"
 
 // Registers implements core.Registers.
@@ -316,11 +317,43 @@ func (t *Illumos) Registers(id uint64) (*arch.Regs, error) {
 	}
 	fp := l.status[t.lay.fpreg:][:t.lay.fpsize]
 	if t.lay.word == 8 {
-		r.Areas = map[string][]byte{AreaFXSave: fp[:512]}
+		r.Areas = map[string][]byte{AreaFXSave: fp[:512], AreaFPChip: fp[512:520]}
 	} else {
-		r.Areas = map[string][]byte{AreaFPChip: fp[:256]}
+		noted := append(append([]byte(nil), fp[chipStatus:chipStatus+4]...), fp[chipXStatus:chipXStatus+4]...)
+		r.Areas = map[string][]byte{AreaFXSave: chipToFXSave(fp), AreaFPChip: noted}
 	}
 	return r, nil
+}
+
+// Offsets in struct fpchip_state of i386: an image as FSAVE writes it, then what
+// FXSAVE adds.
+const (
+	chipST                                      = 28
+	chipStatus, chipMXCSR, chipXStatus, chipXMM = 108, 112, 116, 128
+	chipSize                                    = 256
+)
+
+// chipToFXSave turns i386's struct fpchip_state into an FXSAVE area.
+func chipToFXSave(fp []byte) []byte {
+	fx := make([]byte, 512)
+	copy(fx, fp[:2])      // control word
+	copy(fx[2:], fp[4:6]) // status word
+	tags := le.Uint16(fp[8:])
+	for i := range 8 {
+		if tags>>(2*i)&3 != 3 {
+			fx[4] |= 1 << i
+		}
+	}
+	copy(fx[8:], fp[12:16]) // instruction offset, selector, opcode
+	copy(fx[12:], fp[16:18])
+	copy(fx[6:], fp[18:20])
+	copy(fx[16:], fp[20:26]) // data offset, selector
+	copy(fx[24:], fp[chipMXCSR:chipMXCSR+4])
+	for i := range 8 {
+		copy(fx[32+16*i:], fp[chipST+10*i:][:10])
+	}
+	copy(fx[160:], fp[chipXMM:chipSize])
+	return fx
 }
 
 // Syscall implements core.Syscalls.
