@@ -351,14 +351,20 @@ func (d *bzDecoder) text(out []byte, n, row int, counts *[256]uint32) []byte {
 	}
 	at := tt[row] >> 8
 	last, same := -1, 0
+	var more [255]byte // of the byte filled
+	filled := byte(0)
 	for range n {
 		v := tt[at]
 		at = v >> 8
 		c := byte(v)
 		if same == 4 {
-			for range c {
-				out = append(out, byte(last))
+			if byte(last) != filled {
+				filled = byte(last)
+				for i := range more {
+					more[i] = filled
+				}
 			}
+			out = append(out, more[:c]...)
 			last, same = -1, 0
 			continue
 		}
@@ -372,9 +378,9 @@ func (d *bzDecoder) text(out []byte, n, row int, counts *[256]uint32) []byte {
 	return out
 }
 
-// crcTables are of the polynomial 0x04c11db7, most significant bit first, for four
+// crcTables are of the polynomial 0x04c11db7, most significant bit first, for eight
 // bytes at a time.
-var crcTables = func() (t [4][256]uint32) {
+var crcTables = func() (t [8][256]uint32) {
 	for i := range 256 {
 		c := uint32(i) << 24
 		for range 8 {
@@ -383,7 +389,7 @@ var crcTables = func() (t [4][256]uint32) {
 		t[0][i] = c
 	}
 	for i := range 256 {
-		for k := 1; k < 4; k++ {
+		for k := 1; k < len(t); k++ {
 			c := t[k-1][i]
 			t[k][i] = c<<8 ^ t[0][c>>24]
 		}
@@ -393,12 +399,14 @@ var crcTables = func() (t [4][256]uint32) {
 
 func crcOf(b []byte) uint32 {
 	c := ^uint32(0)
-	for ; len(b) >= 4; b = b[4:] {
-		c ^= binary.BigEndian.Uint32(b)
-		c = crcTables[3][c>>24] ^ crcTables[2][c>>16&0xff] ^ crcTables[1][c>>8&0xff] ^ crcTables[0][c&0xff]
+	t := &crcTables
+	for ; len(b) >= 8; b = b[8:] {
+		v := binary.BigEndian.Uint64(b) ^ uint64(c)<<32
+		c = t[7][v>>56] ^ t[6][v>>48&0xff] ^ t[5][v>>40&0xff] ^ t[4][v>>32&0xff] ^
+			t[3][v>>24&0xff] ^ t[2][v>>16&0xff] ^ t[1][v>>8&0xff] ^ t[0][v&0xff]
 	}
 	for _, x := range b {
-		c = c<<8 ^ crcTables[0][byte(c>>24)^x]
+		c = c<<8 ^ t[0][byte(c>>24)^x]
 	}
 	return ^c
 }

@@ -48,3 +48,23 @@ func eachRecord(t *Target, off, n uint64, size int, f func(b []byte) bool) {
 		}
 	}
 }
+
+// Translations gives the pages of an address space that the map has, in runs of n, in
+// any order, until yield returns false. It implements system.DumpTranslations.
+func (t *Target) Translations(as uint64, yield func(va, n uint64) bool) {
+	t.vas.translations(t, as, yield)
+}
+
+func (m *hashMap) translations(t *Target, as uint64, yield func(va, n uint64) bool) {
+	eachRecord(t, m.off, m.slots, mapEntry, func(b []byte) bool {
+		return le.Uint64(b[24:]) != as || yield(le.Uint64(b[32:]), 1)
+	})
+}
+
+func (m *vtopMap) translations(_ *Target, as uint64, yield func(va, n uint64) bool) {
+	for _, e := range m.extents {
+		if e.as == as && !yield(e.va, e.n) {
+			return
+		}
+	}
+}

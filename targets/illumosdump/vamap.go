@@ -12,6 +12,7 @@ import (
 type vaMap interface {
 	lookup(as, va uint64) (pfn uint64, ok bool)
 	inverse(t *Target, pfn uint64, yield func(as, va uint64) bool)
+	translations(t *Target, as uint64, yield func(va, n uint64) bool)
 }
 
 // hashMap is the map of a vmcore.N, in the file: an array of dump_map_t
