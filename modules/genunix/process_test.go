@@ -165,7 +165,7 @@ func TestPsJSON(t *testing.T) {
 		s.Run("::set -o json").OK()
 		p := sys.Procs[121]
 		s.Run(fmt.Sprintf("%x::ps -z", p.Addr.Addr)).OK().Want(fmt.Sprintf(
-			`{"state":"R","pid":121,"ppid":120,"pgid":121,"sid":121,"zone":0,"uid":101,"flags":%d,"addr":"%#x","name":"bash"}`+"\n", p.Flags, p.Addr.Addr))
+			`{"state":"R","pid":121,"ppid":120,"pgid":121,"sid":121,"zone":0,"uid":101,"flags":"%#x","addr":"%#x","name":"bash"}`+"\n", p.Flags, p.Addr.Addr))
 		s.Run("::zone").OK().Match(fmt.Sprintf(`^{"addr":"%#x","id":0,"status":"running","name":"global","path":"/"}$`, sys.Zones["global"].Addr.Addr))
 		s.Run("::lxps").OK().Match(`^{"lxpid":1,"lxppid":0,"pid":3001,"zone":2,"addr":"0x[0-9a-f]+","name":"init","threads":\[`)
 	})

@@ -24,7 +24,7 @@ func psDcmds() []*core.Dcmd {
 			Help: "Lists all processes, or the one at the address: state (S sleeping, R runnable, Z\n" +
 				"zombie, I being made, O on a CPU, T stopped, W waiting for its zone's share),\n" +
 				"process id, those of its parent, group and session leader, user, flags\n" +
-				"(::pflags), address and name. -s adds the service that the process belongs to.\n",
+				"(::pflags), address and name.\n",
 			Opts: []core.Opt{{Letter: 'f', Help: "arguments in place of the name"}, {Letter: 'l', Help: "with lwps"},
 				{Letter: 't', Help: "with threads"}, {Letter: 'z', Help: "with the id of the zone"},
 				{Letter: 's', Help: "with the service"}, {Letter: 'T', Help: "with the id of the task"},
@@ -140,7 +140,7 @@ func (st *psState) row(c *core.Ctx, v *view, addr uint64) error {
 			return badRead("arguments of proc", addr, err)
 		}
 	}
-	row = append(row, id("user", "cred_t", "cr_uid", p.Cred), p.Flag, out.Hex(addr), name)
+	row = append(row, id("user", "cred_t", "cr_uid", p.Cred), out.Hex(p.Flag), out.Hex(addr), name)
 	if st.opts&(psThreads|psLwps) == 0 {
 		c.Row(row...)
 		return nil
