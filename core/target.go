@@ -52,6 +52,10 @@ type (
 	}
 	// Mapped lists the mapped ranges of the virtual address space.
 	Mapped interface{ Mappings() []mem.Mapping }
+	// Sparse is a virtual address space most of which is not there though it is
+	// mapped: Present lists what is, ascending, so that a search need not try all of
+	// it.
+	Sparse interface{ Present() []mem.Mapping }
 	// Threads has threads of execution, the representative one first.
 	Threads interface{ Threads() []Thread }
 	// Representative names the representative thread where Threads would have to

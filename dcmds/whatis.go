@@ -123,6 +123,9 @@ func runKgrep(c *core.Ctx) error {
 	if err != nil {
 		return c.Warn(err, "failed to iterate over mappings")
 	}
+	if sp, ok := core.As[core.Sparse](c.Session.Context()); ok {
+		maps = sp.Present()
+	}
 	g := &kgrep{c: c, want: c.Addr, dist: dist, mask: mask, step: uint64(c.Arch().PtrSize)}
 	if c.Opt('s') {
 		g.step = 1

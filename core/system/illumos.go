@@ -48,6 +48,9 @@ type IllumosKernel struct {
 	memberMu sync.Mutex
 	members  map[string]memberResult
 
+	presentOnce sync.Once
+	present     []mem.Mapping
+
 	regsOnce sync.Once
 	regs     *arch.Regs // of the panic
 	regsErr  error

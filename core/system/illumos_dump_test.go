@@ -232,3 +232,33 @@ func BenchmarkRead8(b *testing.B) {
 		}
 	}
 }
+
+// TestNodePresent checks that the ranges that are there cover what the dump's map has.
+func TestNodePresent(t *testing.T) {
+	n := theNode()
+	list := n.k.Present()
+	if len(list) == 0 {
+		t.Fatal("nothing is there")
+	}
+	pages := uint64(0)
+	for i, m := range list {
+		if i > 0 && m.Base <= list[i-1].End() {
+			t.Errorf("%#x is not past %#x", m.Base, list[i-1].End())
+		}
+		pages += m.Size >> 12
+		for _, at := range []uint64{uint64(m.Base), uint64(m.End()) - 1} {
+			if _, ok := n.k.Dump().Lookup(n.k.KernelAS(), at); !ok {
+				t.Errorf("%#x is not in the map", at)
+			}
+		}
+	}
+	if all := n.k.Dump().DumpHeader().Vtops; pages != all {
+		t.Errorf("%d pages of %d", pages, all)
+	}
+	pa, _ := n.k.Translate(n.k.KernelAS())
+	found := map[uint64]bool{}
+	n.k.VirtualAddresses(pa, func(as, va uint64) bool { found[va] = as == n.k.KernelAS(); return true })
+	if !found[n.k.KernelAS()] || len(found) != 2 {
+		t.Errorf("kas is mapped at %#x", found)
+	}
+}

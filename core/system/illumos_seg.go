@@ -1,7 +1,9 @@
 package system
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/xmdb/xmdb/core/mem"
 )
@@ -101,4 +103,37 @@ func (k *IllumosKernel) Mappings() []mem.Mapping {
 		})
 	}
 	return list
+}
+
+// DumpTranslations is an ability of a KernelDump: what its map has of an address space.
+type DumpTranslations interface {
+	// Translations gives runs of n pages, in any order, until yield returns false.
+	Translations(as uint64, yield func(va, n uint64) bool)
+}
+
+// Present implements core.Sparse: the kernel's pages that the dump's map has, without
+// what is found by page tables alone.
+func (k *IllumosKernel) Present() []mem.Mapping {
+	k.presentOnce.Do(func() {
+		d, ok := k.dump.(DumpTranslations)
+		if !ok {
+			k.present = k.Mappings()
+			return
+		}
+		var runs []mem.Mapping
+		d.Translations(k.kas, func(va, n uint64) bool {
+			runs = append(runs, mem.Mapping{Base: mem.Addr(va), Size: n << pageShift})
+			return true
+		})
+		slices.SortFunc(runs, func(a, b mem.Mapping) int { return cmp.Compare(a.Base, b.Base) })
+		for _, r := range runs {
+			if n := len(k.present); n > 0 && k.present[n-1].End() == r.Base {
+				k.present[n-1].Size += r.Size
+				continue
+			}
+			k.present = append(k.present, r)
+		}
+		k.present = slices.Clip(k.present)
+	})
+	return k.present
 }
