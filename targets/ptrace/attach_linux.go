@@ -20,7 +20,7 @@ func (p *process) attach(ctx context.Context) error {
 	}
 	// Listed again until nothing new is there: threads may be created meanwhile. A
 	// thread whose creator was seized already is seized by the kernel (EPERM).
-	for round := 0; ; round++ {
+	for {
 		ids, err := tasks(p.pid)
 		if err != nil && len(ids) == 0 {
 			return control.ErrNoProcess
@@ -34,8 +34,8 @@ func (p *process) attach(ctx context.Context) error {
 			case err == nil:
 				p.threads[tid] = &thread{tid: tid, running: true}
 				fresh++
-			case errors.Is(err, unix.ESRCH):
-			case errors.Is(err, unix.EPERM) && round > 0 && tracerOf(tid) == unix.Gettid():
+			case errors.Is(err, unix.ESRCH), ending(tid):
+			case errors.Is(err, unix.EPERM) && tracerOf(tid) == unix.Gettid():
 				p.threads[tid] = &thread{tid: tid, running: true, fresh: true}
 				fresh++
 			default:
@@ -113,6 +113,12 @@ func tracerOf(tid int) int {
 		return 0
 	}
 	return st.tracer
+}
+
+// ending tells whether a thread is about to be gone: the kernel refuses those, too.
+func ending(tid int) bool {
+	st, err := readStatus(tid)
+	return err != nil || st.state == 'Z' || st.state == 'X'
 }
 
 // release leaves the process as it was: breakpoints and watchpoints out, every

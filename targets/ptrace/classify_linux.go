@@ -49,6 +49,12 @@ func (p *process) classify(tid int, ws unix.WaitStatus) (*thread, *control.Stop)
 
 // stopEvent is a halt by PTRACE_INTERRUPT, or a group stop.
 func (p *process) stopEvent(th *thread, sig int) *control.Stop {
+	if b := p.breakpoints[th.pc()-trapAdvance]; (th.stepping || b != nil && b.in) && trapPending(th.tid) {
+		// Halted between a trap and its SIGTRAP, which would kill the process if it
+		// were let go now. The thread goes on to that.
+		th.start(unix.PTRACE_CONT, 0)
+		return nil
+	}
 	p.unstep(th)
 	if sig == int(unix.SIGTRAP) {
 		return nil

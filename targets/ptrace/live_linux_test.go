@@ -1,39 +1,503 @@
+//go:build amd64 || arm64
+
 package ptrace
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"debug/elf"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/xmdb/xmdb/core/control"
+	"github.com/xmdb/xmdb/fixtures"
 )
 
-func TestQuick(t *testing.T) {
-	for _, prog := range []string{"/tmp/t0"} {
-		f, _ := elf.Open(prog)
-		syms, _ := f.Symbols()
-		var work uint64
-		for _, s := range syms {
-			if s.Name == "work" {
-				work = s.Value
-			}
+// symbols are the functions and data of a program by name.
+func symbols(t *testing.T, path string) map[string]uint64 {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	list, err := f.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := map[string]uint64{}
+	for _, s := range list {
+		if typ := elf.ST_TYPE(s.Info); typ == elf.STT_FUNC || typ == elf.STT_OBJECT {
+			m[s.Name] = s.Value
 		}
-		tg, err := Launch(context.Background(), Program{Path: prog}, Options{})
+	}
+	return m
+}
+
+// A subject is a started program whose symbols are known.
+type subject struct {
+	*Target
+	t    *testing.T
+	syms map[string]uint64
+	bias uint64
+	out  string // what it prints
+}
+
+func start(t *testing.T, program string, args ...string) *subject {
+	t.Helper()
+	exe := fixtures.BuildProgram(t, program).Exe
+	s := &subject{t: t, syms: symbols(t, exe), out: filepath.Join(t.TempDir(), "out")}
+	tg, err := Launch(context.Background(), Program{Path: exe, Args: args, Stdout: s.out, Env: os.Environ()}, Options{Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tg.Close() })
+	s.Target = tg
+	s.findBias(exe)
+	return s
+}
+
+func (s *subject) findBias(exe string) {
+	f, err := elf.Open(exe)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer f.Close()
+	if f.Type == elf.ET_DYN {
+		entry, _ := s.Aux(atEntry)
+		s.bias = entry - f.Entry
+	}
+}
+
+func (s *subject) addr(name string) uint64 {
+	s.t.Helper()
+	v, ok := s.syms[name]
+	if !ok {
+		s.t.Fatalf("program has no %s", name)
+	}
+	return v + s.bias
+}
+
+func (s *subject) insert(names ...string) {
+	s.t.Helper()
+	for _, n := range names {
+		if err := s.Insert(s.addr(n)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// limit is how long a test's process may run.
+const limit = 2 * time.Minute
+
+// run resumes until keep wants a stop or the process ends.
+func (s *subject) run(o control.Order, keep func(*control.Stop) bool) control.Stop {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	stop, err := s.Resume(ctx, o, func(st *control.Stop) bool { return st.Why.Gone() || st.Why == control.Requested || keep(st) })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if stop.Why == control.Requested && o.Mode == control.Continue {
+		s.t.Fatal("process did not stop in time")
+	}
+	return stop
+}
+
+// ended checks how the program ended and what it printed.
+func (s *subject) ended(stop control.Stop, output string) {
+	s.t.Helper()
+	if stop.Why != control.Exited || stop.Code != 7 {
+		s.t.Errorf("program ended as %+v, want exit status 7", stop)
+	}
+	if b, _ := os.ReadFile(s.out); string(b) != output {
+		s.t.Errorf("program printed %q, want %q", b, output)
+	}
+}
+
+// No hit of a breakpoint is lost or counted twice, whichever thread makes it and
+// whatever instruction is under it.
+func TestStress(t *testing.T) {
+	for program, calls := range map[string]int{"c/live": 100000, "c/liveO2": 9600, "c/livestatic": 9600} {
+		t.Run(program, func(t *testing.T) {
+			s := start(t, program, "threads", "32", fmt.Sprint(calls))
+			counts := map[uint64]int{}
+			for i := range 50 {
+				s.insert(fmt.Sprintf("work%d", i))
+				counts[s.addr(fmt.Sprintf("work%d", i))] = 0
+			}
+			stop := s.run(control.Order{}, func(st *control.Stop) bool {
+				if st.Why == control.Breakpoint {
+					counts[st.Addr]++
+				}
+				return false
+			})
+			s.ended(stop, fmt.Sprintf("calls %d\n", calls))
+			total := 0
+			for _, n := range counts {
+				total += n
+			}
+			if total != calls {
+				t.Errorf("%d hits, want %d", total, calls)
+			}
+		})
+	}
+}
+
+// Stops that halt every thread lose nothing either.
+func TestStressHalting(t *testing.T) {
+	const calls = 16 * 100
+	s := start(t, "c/live", "threads", "16", fmt.Sprint(calls))
+	for i := range 50 {
+		s.insert(fmt.Sprintf("work%d", i))
+	}
+	hits := 0
+	var stop control.Stop
+	for stop = s.run(control.Order{}, func(st *control.Stop) bool { return st.Why == control.Breakpoint }); stop.Why == control.Breakpoint; {
+		hits++
+		if r, err := s.Registers(stop.Thread); err != nil || r.PC() != stop.PC {
+			t.Fatalf("pc of the stopped thread is %#x (%v), the stop's %#x", r.PC(), err, stop.PC)
+		}
+		stop = s.run(control.Order{Thread: stop.Thread}, func(st *control.Stop) bool { return st.Why == control.Breakpoint })
+	}
+	s.ended(stop, fmt.Sprintf("calls %d\n", calls))
+	if hits != calls {
+		t.Errorf("%d hits, want %d", hits, calls)
+	}
+}
+
+func TestHardwareWatch(t *testing.T) {
+	s := start(t, "c/live", "watch")
+	addr := s.addr("watched")
+	if err := s.Watch(addr+8, 16, control.Write); err != nil {
+		t.Fatal(err)
+	}
+	var at []uint64
+	stop := s.run(control.Order{}, func(st *control.Stop) bool {
+		if st.Why == control.Watch {
+			at = append(at, st.Addr-addr)
+		}
+		return false
+	})
+	s.ended(stop, "watched 13\n")
+	if fmt.Sprint(at) != "[8 16]" {
+		t.Errorf("writes at %v, want at 8 and 16", at)
+	}
+}
+
+func TestSoftwareWatch(t *testing.T) {
+	s := start(t, "c/livestatic", "watch")
+	s.insert("writer")
+	stop := s.run(control.Order{}, func(st *control.Stop) bool { return st.Why == control.Breakpoint })
+	addr := s.addr("watched")
+	if err := s.Watch(addr, 4096, control.Write); err != control.ErrSoftware {
+		t.Fatalf("Watch of 4096 bytes: %v", err)
+	}
+	var at []uint64
+	stop = s.run(control.Order{Thread: stop.Thread}, func(st *control.Stop) bool {
+		if st.Why == control.Watch {
+			at = append(at, st.Addr-addr)
+			return len(at) == 4
+		}
+		return false
+	})
+	s.Unwatch(addr, 4096, control.Write)
+	stop = s.run(control.Order{Thread: stop.Thread}, func(*control.Stop) bool { return false })
+	s.ended(stop, "watched 13\n")
+	if fmt.Sprint(at) != "[0 8 16 24]" {
+		t.Errorf("writes at %v", at)
+	}
+}
+
+func TestForks(t *testing.T) {
+	for _, how := range []string{"fork", "vfork"} {
+		t.Run(how, func(t *testing.T) {
+			s := start(t, "c/live", how, "20")
+			s.insert("hit")
+			hits, forks := 0, 0
+			stop := s.run(control.Order{}, func(st *control.Stop) bool {
+				switch st.Why {
+				case control.Breakpoint:
+					hits++
+				case control.Fork:
+					forks++
+				}
+				return false
+			})
+			s.ended(stop, "children 20\n")
+			if forks != 20 || hits != 20 {
+				t.Errorf("%d forks, %d hits in the parent, want 20 of each", forks, hits)
+			}
+		})
+	}
+}
+
+func TestFollowChild(t *testing.T) {
+	s := start(t, "c/live", "fork", "1")
+	s.insert("hit")
+	parent := s.PID()
+	stop := s.run(control.Order{}, func(st *control.Stop) bool { return st.Why == control.Fork })
+	s.FollowFork(true)
+	stop = s.run(control.Order{Thread: stop.Thread}, func(st *control.Stop) bool { return st.Why == control.Breakpoint })
+	if s.PID() == parent || stop.Why != control.Breakpoint || stop.Addr != s.addr("hit") {
+		t.Fatalf("stop %+v in process %d (parent %d), want a breakpoint in the child", stop, s.PID(), parent)
+	}
+	stop = s.run(control.Order{Thread: stop.Thread}, func(*control.Stop) bool { return false })
+	if stop.Why != control.Exited || stop.Code != 3 {
+		t.Errorf("child ended as %+v, want exit status 3", stop)
+	}
+}
+
+func TestSignals(t *testing.T) {
+	s := start(t, "c/live", "signals")
+	n := 0
+	stop := s.run(control.Order{}, func(st *control.Stop) bool {
+		if st.Why == control.Signal && st.Signal == int(syscall.SIGUSR1) {
+			n++
+			return n == 2
+		}
+		return false
+	})
+	if stop.Why != control.Signal {
+		t.Fatalf("stop %+v, want SIGUSR1", stop)
+	}
+	stop = s.run(control.Order{Thread: stop.Thread, Drop: true}, func(*control.Stop) bool { return false })
+	s.ended(stop, "signals 2\n") // the one that was dropped is not seen
+}
+
+func TestFault(t *testing.T) {
+	s := start(t, "c/live", "fault")
+	stop := s.run(control.Order{}, func(st *control.Stop) bool { return st.Why == control.Signal })
+	if !stop.Fault || stop.Signal != int(syscall.SIGSEGV) || stop.Addr != 16 || control.FaultName(control.FaultOf(&stop)) != "FLTBOUNDS" {
+		t.Errorf("stop %+v, want a SIGSEGV at 16", stop)
+	}
+	if si := s.Siginfo(stop.Thread); si == nil || si.CodeName != "SEGV_MAPERR" || si.Addr != 16 {
+		t.Errorf("siginfo %+v", si)
+	}
+	stop = s.run(control.Order{Thread: stop.Thread}, func(*control.Stop) bool { return false })
+	if stop.Why != control.Killed || stop.Signal != int(syscall.SIGSEGV) {
+		t.Errorf("program ended as %+v, want by SIGSEGV", stop)
+	}
+}
+
+func TestSyscalls(t *testing.T) {
+	s := start(t, "c/live", "hot", "1")
+	s.TraceSyscalls(true)
+	var entries, exits int
+	var last int64
+	stop := s.run(control.Order{}, func(st *control.Stop) bool {
+		switch st.Why {
+		case control.SysEntry:
+			entries++
+			last = st.Syscall
+		case control.SysExit:
+			exits++
+		}
+		return false
+	})
+	s.ended(stop, "sum 0\n")
+	if entries < 10 || entries != exits+1 || last != 231 && last != 94 {
+		t.Errorf("%d entries, %d exits, the last call %d: want one more entry, of exit_group", entries, exits, last)
+	}
+}
+
+// A process that is attached to and let go again and again finds nothing changed.
+func TestAttachDetach(t *testing.T) {
+	exe := fixtures.BuildProgram(t, "c/live").Exe
+	cmd := exec.Command(exe, "busy")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	in := bufio.NewReader(stdout)
+	if line, _ := in.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("program said %q", line)
+	}
+	syms := symbols(t, exe)
+	const rounds = 1000
+	hits := 0
+	for i := range rounds {
+		tg, err := Attach(context.Background(), cmd.Process.Pid, Options{})
+		if err != nil {
+			t.Fatalf("round %d: %v", i, err)
+		}
+		s := &subject{Target: tg, t: t, syms: syms}
+		s.findBias(exe)
+		if i%10 == 0 { // run with breakpoints for a while
+			s.insert("work0", "work3")
+			n := 0
+			s.run(control.Order{}, func(st *control.Stop) bool {
+				if st.Why == control.Breakpoint {
+					n++
+				}
+				return n == 5
+			})
+			hits += n
+		}
+		tg.Close()
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	rest, _ := in.ReadString('\n')
+	cmd.Wait()
+	var born, odd, why, signals int
+	var text string
+	if _, err := fmt.Sscanf(rest, "born %d odd %d why %d text %s signals %d", &born, &odd, &why, &text, &signals); err != nil {
+		t.Fatalf("program said %q", rest)
+	}
+	if odd != 0 || text != "same" || signals != 0 || hits != 5*rounds/10 {
+		t.Errorf("program said %q after %d hits", rest, hits)
+	}
+}
+
+// A process that was stopped stays stopped, and its end at any moment is an end.
+func TestAttachStates(t *testing.T) {
+	exe := fixtures.BuildProgram(t, "c/live").Exe
+	startSleeper := func(t *testing.T) *exec.Cmd {
+		cmd := exec.Command(exe, "sleep", "3")
+		out, _ := cmd.StdoutPipe()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+		bufio.NewReader(out).ReadString('\n')
+		return cmd
+	}
+	t.Run("stopped", func(t *testing.T) {
+		cmd := startSleeper(t)
+		cmd.Process.Signal(syscall.SIGSTOP)
+		waitState(t, cmd.Process.Pid, 'T')
+		tg, err := Attach(context.Background(), cmd.Process.Pid, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := tg.Insert(work); err != nil {
+		if n := len(tg.Threads()); n != 4 {
+			t.Errorf("%d threads, want 4", n)
+		}
+		tg.Close()
+		waitState(t, cmd.Process.Pid, 'T')
+	})
+	t.Run("traced", func(t *testing.T) {
+		cmd := startSleeper(t)
+		tg, err := Attach(context.Background(), cmd.Process.Pid, Options{})
+		if err != nil {
 			t.Fatal(err)
 		}
-		hits := 0
-		s, err := tg.Resume(context.Background(), control.Order{}, func(s *control.Stop) bool {
-			if s.Why == control.Breakpoint {
-				hits++
-				return false
-			}
-			return s.Why.Gone()
-		})
-		t.Logf("%+v %v hits %d", s, err, hits)
+		defer tg.Close()
+		if _, err := Attach(context.Background(), cmd.Process.Pid, Options{}); err == nil || !strings.Contains(err.Error(), "is traced by") {
+			t.Errorf("second attach: %v", err)
+		}
+	})
+	t.Run("zombie", func(t *testing.T) {
+		cmd := exec.Command("true")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer cmd.Wait()
+		waitState(t, cmd.Process.Pid, 'Z')
+		if _, err := Attach(context.Background(), cmd.Process.Pid, Options{}); err == nil || !strings.Contains(err.Error(), "zombie") {
+			t.Errorf("attach: %v", err)
+		}
+	})
+	t.Run("gone", func(t *testing.T) {
+		if _, err := Attach(context.Background(), 1<<22-1, Options{}); err == nil || !strings.Contains(err.Error(), "no such process") {
+			t.Errorf("attach: %v", err)
+		}
+	})
+	t.Run("killed", func(t *testing.T) {
+		cmd := startSleeper(t)
+		tg, err := Attach(context.Background(), cmd.Process.Pid, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tg.Close()
+		cmd.Process.Kill()
+		stop, err := tg.Resume(context.Background(), control.Order{}, func(*control.Stop) bool { return false })
+		if err != nil || stop.Why != control.Killed || stop.Signal != int(syscall.SIGKILL) {
+			t.Errorf("stop %+v, %v", stop, err)
+		}
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		cmd := startSleeper(t)
+		tg, err := Attach(context.Background(), cmd.Process.Pid, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tg.Close()
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(50*time.Millisecond, cancel)
+		stop, err := tg.Resume(ctx, control.Order{}, func(s *control.Stop) bool { return s.Why == control.Requested })
+		if err != nil || stop.Why != control.Requested {
+			t.Errorf("stop %+v, %v", stop, err)
+		}
 		tg.Close()
+		waitState(t, cmd.Process.Pid, 'S')
+	})
+	t.Run("abandoned", func(t *testing.T) {
+		cmd := startSleeper(t)
+		tg, err := Attach(context.Background(), cmd.Process.Pid, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			tg.Resume(context.Background(), control.Order{}, func(s *control.Stop) bool { return s.Why == control.Requested })
+		})
+		time.Sleep(20 * time.Millisecond)
+		tg.Abandon()
+		wg.Wait()
+		waitState(t, cmd.Process.Pid, 'S')
+	})
+}
+
+func waitState(t *testing.T, pid int, want byte) {
+	t.Helper()
+	var st status
+	for range 200 {
+		if st, _ = readStatus(pid); st.state == want && st.tracer == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("process is in state %c (tracer %d), want %c", st.state, st.tracer, want)
+}
+
+// The debugger's reads show no breakpoints, its writes leave them in.
+func TestMemory(t *testing.T) {
+	s := start(t, "c/live", "hot", "3")
+	addr := s.addr("hit")
+	before := make([]byte, 32)
+	s.Virtual().ReadAt(before, memAddr(addr))
+	s.insert("hit")
+	after := make([]byte, 32)
+	s.Virtual().ReadAt(after, memAddr(addr))
+	if !bytes.Equal(before, after) {
+		t.Errorf("memory reads % x with a breakpoint, % x without", after, before)
+	}
+	if _, err := s.space.WriteAt(before[:8], memAddr(addr)); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	stop := s.run(control.Order{}, func(st *control.Stop) bool {
+		if st.Why == control.Breakpoint {
+			n++
+		}
+		return false
+	})
+	s.ended(stop, "sum 3\n")
+	if n != 3 {
+		t.Errorf("%d hits, want 3", n)
 	}
 }

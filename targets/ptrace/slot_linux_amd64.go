@@ -2,6 +2,7 @@ package ptrace
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/xmdb/xmdb/core/arch/x86"
 	"golang.org/x/sys/unix"
@@ -58,7 +59,7 @@ func (p *process) freeSlots() {
 
 // outOfLine starts a step of the instruction under a breakpoint in a slot.
 func (p *process) outOfLine(th *thread, b *breakpoint) bool {
-	n, ok := movable(b.code)
+	n, rip, ok := movable(b.code)
 	if !ok {
 		return false
 	}
@@ -68,7 +69,11 @@ func (p *process) outOfLine(th *thread, b *breakpoint) bool {
 			continue
 		}
 		if s.len == 0 || s.from != b {
-			if p.mem.write(append(bytes.Clone(b.code[:n]), bytes.Repeat(trap, slotSize-n)...), s.addr) != nil {
+			code := bytes.Clone(b.code[:n])
+			if rip > 0 && !shift(code[rip:], int64(b.addr-s.addr)) {
+				return false
+			}
+			if p.mem.write(append(code, bytes.Repeat(trap, slotSize-n)...), s.addr) != nil {
 				return false
 			}
 		}
@@ -101,13 +106,52 @@ func (p *process) unstep(th *thread) {
 	th.store()
 }
 
-// movable tells whether an instruction does the same in another place: it neither
-// branches nor uses %rip, and is no system call, whose child would run on there.
-func movable(code []byte) (n int, ok bool) {
-	in := x86.Decode(x86.Mode64, code, 0, nil)
-	if !in.OK || in.IsCall || in.HasTarget || in.Len > slotSize-1 {
-		return 0, false
+// shift adds to a displacement of 32 bits; false if it does not fit.
+func shift(disp []byte, by int64) bool {
+	v := int64(int32(binary.LittleEndian.Uint32(disp))) + by
+	if v != int64(int32(v)) {
+		return false
 	}
+	binary.LittleEndian.PutUint32(disp, uint32(int32(v)))
+	return true
+}
+
+// movable tells whether an instruction does the same in another place: it does not
+// branch, and is no system call, whose child would run on there. rip is the offset of
+// the displacement of an operand that %rip is the base of, 0 if there is none.
+func movable(code []byte) (n, rip int, ok bool) {
+	in := x86.Decode(x86.Mode64, code, 0, nil)
+	if !in.OK || in.IsCall || in.Len > slotSize-1 {
+		return 0, 0, false
+	}
+	if !stays(code) {
+		return 0, 0, false
+	}
+	if in.HasTarget {
+		if rip = displacementAt(code[:in.Len], in.Target); rip == 0 {
+			return 0, 0, false
+		}
+	}
+	return in.Len, rip, true
+}
+
+// displacementAt finds the displacement behind a ModRM byte of mod 0, rm 5 that gives
+// the target, for an instruction at 0; 0 if it is not found once.
+func displacementAt(code []byte, target uint64) (at int) {
+	for i := 2; i+4 <= len(code); i++ {
+		d := uint64(int64(int32(binary.LittleEndian.Uint32(code[i:]))))
+		if code[i-1]&0xc7 == 0x05 && d+uint64(len(code)) == target {
+			if at != 0 {
+				return 0
+			}
+			at = i
+		}
+	}
+	return at
+}
+
+// stays tells that an instruction is none that goes elsewhere.
+func stays(code []byte) bool {
 	i := 0
 	for i < len(code) && prefix[code[i]] {
 		i++
@@ -116,17 +160,17 @@ func movable(code []byte) (n int, ok bool) {
 		i++
 	}
 	if i >= len(code) {
-		return 0, false
+		return false
 	}
 	switch op := code[i]; {
 	case op&0xf0 == 0x70, op >= 0xe0 && op <= 0xe3, op == 0xe8, op == 0xe9, op == 0xeb, op == 0xea: // branches
-		return 0, false
+		return false
 	case op == 0xc2, op == 0xc3, op == 0xca, op == 0xcb, op >= 0xcc && op <= 0xcf, op == 0xf1, op == 0xf4, op == 0xff, op == 0xc4, op == 0xc5, op == 0x62: // returns, traps, indirect branches; encodings whose operands are not looked at
-		return 0, false
+		return false
 	case op == 0x0f && i+1 < len(code) && (code[i+1] == 0x05 || code[i+1] == 0x34 || code[i+1] == 0x0b || code[i+1]&0xf0 == 0x80): // syscall, sysenter, ud2, branches
-		return 0, false
+		return false
 	}
-	return in.Len, true
+	return true
 }
 
 // prefix are the legacy prefixes.

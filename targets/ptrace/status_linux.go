@@ -77,3 +77,17 @@ func commOf(pid int) string {
 	}
 	return strings.TrimSuffix(string(b), "\n")
 }
+
+// trapPending tells whether a SIGTRAP waits for a thread.
+func trapPending(tid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(b), "SigPnd:\t")
+	mask, _, _ := strings.Cut(rest, "\n")
+	v, err := strconv.ParseUint(mask, 16, 64)
+	return err == nil && v&(1<<(sigTRAP-1)) != 0
+}
+
+const sigTRAP = 5

@@ -72,7 +72,7 @@ func (p *process) await(th *thread) *control.Stop {
 		switch {
 		case p.gone != nil:
 			return p.gone
-		case got == th:
+		case got == th && (s != nil || !th.running):
 			return s
 		case got == nil:
 			if p.threads[th.tid] != th {
@@ -130,8 +130,11 @@ func (p *process) inLine(th *thread, b *breakpoint) {
 		p.putIn(b)
 	}
 	th.stepping = false
-	if s != nil && s.Why != control.Step {
+	switch {
+	case s != nil && s.Why != control.Step:
 		th.pending = s
+	case th.pc() == b.addr:
+		th.hit = true // it was halted before the step was made
 	}
 	for _, o := range p.list() {
 		if o.pending != nil {
