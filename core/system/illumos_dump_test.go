@@ -259,6 +259,6 @@ func TestNodePresent(t *testing.T) {
 	found := map[uint64]bool{}
 	n.k.VirtualAddresses(pa, func(as, va uint64) bool { found[va] = as == n.k.KernelAS(); return true })
 	if !found[n.k.KernelAS()] || len(found) != 2 {
-		t.Errorf("kas is mapped at %#x", found)
+		t.Errorf("kas is mapped at %v", found)
 	}
 }
