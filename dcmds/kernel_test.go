@@ -44,7 +44,7 @@ func makeKernel(content illumos.Content) *kernel {
 			k.thread = t
 		}
 	}
-	regs := illumos.Regs{"rip": sys.Func("vpanic"), "rsp": k.thread.Frames[vpanicFP].FP - 16, "rbp": k.thread.Frames[vpanicFP].FP, "rdi": 0x1234, "rax": sys.Func("panic")}
+	regs := illumos.Regs{"rip": sys.Func("vpanic"), "rsp": k.thread.Frames[vpanicFP].FP - 16, "rbp": k.thread.Frames[vpanicFP].FP, "rdi": 0x1234, "rax": sys.Func("panic"), "cs": 0x30, "ds": 0x4b, "es": 0x4b}
 	sys.SetPanic(illumos.PanicState{Message: "BAD TRAP: type=e", Thread: k.thread.Addr, CPU: sys.Sched.CPUs[0].Addr, Regs: regs})
 	var b bytes.Buffer
 	if err := sys.Finish().WriteVmcore(&b); err != nil {
@@ -138,6 +138,7 @@ func TestKernelStatus(t *testing.T) {
 	s.Run("::status").OK().Want("debugging crash dump vmcore.0 (64-bit) from headnode\n" +
 		"operating system: 5.11 joyent_20200827T000000Z (i86pc)\nimage uuid: (not set)\n" +
 		"panic message: BAD TRAP: type=e\ndump content: kernel pages only\n")
+	s.Run("::xdata").OK().Want("dumphdr                  - dump header structure (1912 bytes)\n")
 	var kept, all int
 	line := s.Run("::status -v ! grep coverage").OK().Out
 	if n, err := fmt.Sscanf(line, "dump coverage: %d of %d pages\n", &kept, &all); n != 2 || kept != all || kept == 0 {
