@@ -17,6 +17,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
+	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/dcmds"
 	"github.com/xmdb/xmdb/lua"
 	"github.com/xmdb/xmdb/targets/elfcore"
@@ -36,6 +37,16 @@ func Open(t testing.TB, program, dump string, modules ...*core.Module) *Session 
 	t.Helper()
 	ctx := context.Background()
 	target, err := elfcore.OpenProcess(ctx, dump, elfcore.Options{Program: program})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return attach(t, target, modules)
+}
+
+// OpenCoreBytes is Open for a core in memory, called name.
+func OpenCoreBytes(t testing.TB, name string, dump []byte, modules ...*core.Module) *Session {
+	t.Helper()
+	target, err := elfcore.OpenProcessAt(name, bytes.NewReader(dump), int64(len(dump)), elfcore.Options{Files: system.NewFiles("")})
 	if err != nil {
 		t.Fatal(err)
 	}

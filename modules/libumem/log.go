@@ -55,7 +55,9 @@ func (u *umem) logged(c *core.Ctx, at uint64) ([]*audit, error) {
 			if err != nil {
 				return nil, fmt.Errorf("failed to read log at base %x: %w", h.Base, err)
 			}
-			out = append(out, b)
+			if b.Timestamp != 0 { // 0: not used yet
+				out = append(out, b)
+			}
 		}
 		if c.Err() != nil {
 			return nil, core.ErrIntr
