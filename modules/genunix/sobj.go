@@ -166,13 +166,7 @@ func runTurnstile(c *core.Ctx) error {
 // namedWalk walks by a walker that another part of the debugger registers, such as
 // those of kmem caches.
 func namedWalk(name string) func(*core.Ctx, *view) iter.Seq2[core.Elem, error] {
-	return func(c *core.Ctx, _ *view) iter.Seq2[core.Elem, error] {
-		list := c.Reg.Walkers(name)
-		if len(list) == 0 {
-			return noWalk[core.Elem](fmt.Errorf("can't walk '%s': %w", name, core.ErrNoWalk))
-		}
-		return list[0].Walk(c, 0, false)
-	}
+	return func(c *core.Ctx, _ *view) iter.Seq2[core.Elem, error] { return walkOf(c, name, 0) }
 }
 
 // Of the turnstile hash table: the first half is for user-level locks with priority
