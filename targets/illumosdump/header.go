@@ -172,12 +172,6 @@ const (
 	levelBzip2  = 2
 )
 
-// Bounds of what a kernel writes; the header may have less.
-const (
-	mostStreams = 1<<12 - 1
-	mostBlock   = 1<<20 - 1
-)
-
 // parseDataHeader reads what follows the last header. Without the magic it is a
 // dump from before 2009.
 func parseDataHeader(b []byte, pageSize uint64) (dataHeader, error) {
