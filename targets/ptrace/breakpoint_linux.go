@@ -107,8 +107,7 @@ func (p *process) readOriginal(b []byte, addr uint64) (int, error) {
 	return n, err
 }
 
-// mask replaces the traps within b, which is memory at addr, and what runs out of
-// line.
+// mask replaces the traps within b, which is memory at addr.
 func (p *process) mask(b []byte, addr uint64) {
 	if len(p.breakpoints) > len(b) {
 		for i := range b {
@@ -122,9 +121,6 @@ func (p *process) mask(b []byte, addr uint64) {
 				overlay(b, addr, bp.orig, bp.addr)
 			}
 		}
-	}
-	for _, s := range p.slots {
-		overlay(b, addr, s.orig, s.addr)
 	}
 }
 

@@ -119,7 +119,7 @@ func (p *process) execed(th *thread) *control.Stop {
 	}
 	th.hit, th.stepping, th.slot, th.inCall = false, false, nil, p.syscalls
 	clear(p.breakpoints)
-	p.slots = nil
+	p.slots, p.page, p.noSlots = nil, 0, false
 	p.lifted = 0
 	p.mem.forget()
 	p.clearWatches()

@@ -23,7 +23,8 @@
 // through the target shows the original bytes. A thread goes on from a breakpoint
 // by one of three ways, the first that can be: the instruction is one that is
 // emulated (what functions begin with, and calls, jumps and returns); it runs from
-// another place (the program's entry, which runs once); or all threads are halted,
+// another place (a page mapped into the process, gone again when it is let go); or all
+// threads are halted,
 // the trap taken out, and one step made.
 //
 // # Leaving

@@ -39,20 +39,20 @@ func (p *process) decide(followChild bool) {
 	if c.vfork {
 		p.lift() // until PTRACE_EVENT_VFORK_DONE
 	} else {
-		p.cleanse(newMemory(c.pid))
+		p.cleanse(newMemory(c.pid), c.pid)
 	}
 	detach(c.pid, 0)
 }
 
 // cleanse takes the breakpoints out of a copy of the process's memory.
-func (p *process) cleanse(m *memory) {
+func (p *process) cleanse(m *memory, tid int) {
 	for _, b := range p.breakpoints {
 		if b.in {
 			m.write(b.orig, b.addr)
 		}
 	}
-	for _, s := range p.slots {
-		m.write(s.orig, s.addr)
+	if p.page != 0 {
+		p.unmapSlots(m, tid)
 	}
 	m.forget()
 }
@@ -69,12 +69,12 @@ func (p *process) becomeChild(c *child) {
 	p.threads = map[int]*thread{c.pid: {tid: c.pid}}
 	if !c.vfork {
 		p.haltOld(old)
-		p.cleanse(newMemory(p.pid))
-	}
-	for _, th := range old {
-		if !c.vfork {
+		for _, th := range old {
 			th.store()
 		}
+		p.cleanse(newMemory(p.pid), c.parent.tid)
+	}
+	for _, th := range old {
 		detach(th.tid, th.sig)
 	}
 	p.mem.forget()

@@ -139,7 +139,7 @@ const (
 	atEntry = 9
 )
 
-// entry is where the program begins: its code there runs once.
+// entry is where the program begins.
 func (p *process) entry() uint64 {
 	aux, err := readAuxv(p.pid)
 	if err != nil {
@@ -152,10 +152,6 @@ func (p *process) entry() uint64 {
 	}
 	return 0
 }
-
-// started tells whether the program is past its entry: it was attached to, or has
-// done a step beyond.
-func (p *process) started() bool { return !p.ours || p.beyond }
 
 // entryHeader is an address in the page of the program's ELF header.
 func (t *Target) entryHeader() uint64 {

@@ -23,10 +23,11 @@ type process struct {
 
 	breakpoints map[uint64]*breakpoint
 	slots       []*slot // for instructions that run out of line; made when first wanted
+	page        uint64  // that they are in; 0 if there is none
+	noSlots     bool    // it could not be made
 	watches     []*watchpoint
 	syscalls    bool
 	ours        bool // started by us: killed when we end
-	beyond      bool // it has run past the program's entry
 
 	forked *child        // of the last fork, halted, until it is decided whom to follow
 	late   []*thread     // whose pending stops are to be offered while the process runs

@@ -9,52 +9,66 @@ import (
 )
 
 // A slot is a place where one instruction runs out of line, so that its breakpoint
-// may stay while other threads run. Slots lie in the code at the program's entry,
-// which has run and will not run again.
+// may stay while other threads run. Slots lie in a page that is mapped into the
+// process for them.
 type slot struct {
 	addr uint64
-	orig []byte
 	busy *thread
 	from *breakpoint
 	len  int // of the instruction there
 }
 
-const (
-	slotSize  = 16
-	slotCount = 2
-)
+const slotSize = 32
 
-// makeSlots takes the code at the entry as slots, if it has run already.
-func (p *process) makeSlots() {
-	if p.slots != nil || !p.started() {
+// makeSlots makes a page of slots. The code at the program's entry, where no thread
+// but the one at hand can be, serves to map it.
+func (p *process) makeSlots(th *thread) {
+	if p.slots != nil || p.noSlots {
 		return
 	}
+	p.noSlots = true // unless it works
 	entry := p.entry()
-	if entry == 0 {
+	if entry == 0 || p.breakpoints[entry] != nil {
 		return
 	}
-	for i := range uint64(slotCount) {
-		s := &slot{addr: entry + i*slotSize, orig: make([]byte, slotSize)}
-		if n, _ := p.readOriginal(s.orig, s.addr); n < slotSize {
-			return
-		}
-		for a := range p.breakpoints {
-			if a-s.addr < slotSize {
-				return // the user wants something there
-			}
-		}
-		p.slots = append(p.slots, s)
+	if p.page = p.mapSlots(th, entry); p.page == 0 {
+		return
+	}
+	p.noSlots = false
+	for at := p.page; at < p.page+slotPage; at += slotSize {
+		p.slots = append(p.slots, &slot{addr: at})
 	}
 }
 
-// freeSlots restores the code that slots replaced.
+// freeSlots unmaps the page. The process is halted.
 func (p *process) freeSlots() {
-	for _, s := range p.slots {
-		if s.len > 0 && p.gone == nil {
-			p.mem.write(s.orig, s.addr)
+	if p.page == 0 || p.gone != nil {
+		return
+	}
+	for _, th := range p.list() {
+		if th.load() == nil {
+			th.store()
+			p.unmapSlots(p.mem, th.tid)
+			th.haveRegs = false
+			break
 		}
 	}
-	p.slots = nil
+	p.page, p.slots = 0, nil
+}
+
+// freeSlot finds a slot for a breakpoint's instruction: one that has it already, if
+// there is one.
+func (p *process) freeSlot(b *breakpoint) (free *slot) {
+	for _, s := range p.slots {
+		switch {
+		case s.busy != nil:
+		case s.from == b:
+			return s
+		case free == nil || free.len > 0 && s.len == 0:
+			free = s
+		}
+	}
+	return free
 }
 
 // outOfLine starts a step of the instruction under a breakpoint in a slot.
@@ -63,12 +77,9 @@ func (p *process) outOfLine(th *thread, b *breakpoint) bool {
 	if !ok {
 		return false
 	}
-	p.makeSlots()
-	for _, s := range p.slots {
-		if s.busy != nil {
-			continue
-		}
-		if s.len == 0 || s.from != b {
+	p.makeSlots(th)
+	if s := p.freeSlot(b); s != nil {
+		if s.from != b {
 			code := bytes.Clone(b.code[:n])
 			if rip > 0 && !shift(code[rip:], int64(b.addr-s.addr)) {
 				return false

@@ -1,11 +1,7 @@
 package ptrace
 
 // slot is not used on arm64: threads pass breakpoints with the others halted.
-type slot struct {
-	addr uint64
-	orig []byte
-	busy *thread
-}
+type slot struct{ busy *thread }
 
 func (p *process) freeSlots() {}
 
@@ -14,3 +10,5 @@ func (p *process) outOfLine(*thread, *breakpoint) bool { return false }
 func (p *process) unstep(th *thread) { th.stepping = false }
 
 func emulate(*process, *thread, *breakpoint) bool { return false }
+
+func (p *process) unmapSlots(*memory, int) {}
