@@ -4,7 +4,6 @@ import (
 	"iter"
 
 	"github.com/xmdb/xmdb/core"
-	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/value"
 )
@@ -48,16 +47,6 @@ func (v *view) ref(typ string, addr uint64, members ...string) (uint64, error) {
 func (v *view) has(typ, member string) bool {
 	_, err := v.access(typ, member)
 	return err == nil
-}
-
-// resolved gives a type with typedefs and qualifiers taken off; nil if there is none
-// of the name.
-func (v *view) resolved(name string) *ctype.Type {
-	t, err := v.typ(name)
-	if err != nil {
-		return nil
-	}
-	return v.w.Resolve(t)
 }
 
 // address is where a variable of the kernel lies.
