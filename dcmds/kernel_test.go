@@ -168,6 +168,10 @@ func TestKernelMemory(t *testing.T) {
 	s.Run("::sizeof cpu_t").OK().Want(fmt.Sprintf("sizeof (cpu_t) = 0x%x\n", k.sys.Size("struct cpu@genunix")))
 	s.Run("::objects ! head -2 | tail -1").OK().Match(`unix$`)
 	s.Run("::mappings").OK().Match(`ktextseg$`)
+	zfs := k.sys.Module("zfs", "").Module()
+	line := fmt.Sprintf("%16x %16x %16x zfs", zfs.Get("text"), zfs.Get("text")+zfs.Get("text_size"), zfs.Get("text_size"))
+	s.Run("::mappings zfs ! tail -1").OK().Want(line + "\n")
+	s.Run(fmt.Sprintf("%x::mappings ! tail -1", zfs.Get("data"))).OK().Want(line + "\n")
 }
 
 // TestKernelContext goes into a process and back.

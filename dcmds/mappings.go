@@ -72,6 +72,9 @@ func runMappings(c *core.Ctx) error {
 	if t := c.Session.Context().Target; t != nil && t.Kind() == "raw" && (c.HasAddr || len(c.Args) == 1) {
 		maps, err = nil, core.ErrNotSup // a file is one mapping that cannot be looked for
 	}
+	if isKernel(c.Session) && (c.HasAddr || len(c.Args) == 1) {
+		return kernelMapping(c)
+	}
 	switch {
 	case c.HasAddr:
 		return mappingAt(c, maps, err, c.Addr)
@@ -86,6 +89,28 @@ func runMappings(c *core.Ctx) error {
 	for _, m := range maps {
 		printMap(c, uint64(m.Base), m.Size, mapName(m))
 	}
+	return nil
+}
+
+// kernelMapping shows the module that an address or a name is of: to MDB those are the
+// mappings of a kernel that can be asked for, while the list is of its segments.
+func kernelMapping(c *core.Ctx) error {
+	ns := c.Session.Namespace()
+	var o *sym.Object
+	err := mem.ErrUnmapped
+	switch {
+	case c.HasAddr:
+		o = ns.ObjectAt(c.Addr)
+	case c.Args[0].IsImm:
+		o = ns.ObjectAt(c.Args[0].Imm)
+	default:
+		o, err = ns.Object(c.Args[0].Str)
+	}
+	if o == nil {
+		c.Warn(err, "failed to obtain mapping")
+		return nil
+	}
+	printMap(c, o.Base, o.Size, o.Name)
 	return nil
 }
 
