@@ -94,6 +94,14 @@ func unlzjbFast(dst, src []byte) (d, s int, ok bool) {
 // copyBack copies n bytes within dst from dist bytes back to d; up to seven bytes
 // more are written.
 func copyBack(dst []byte, d, dist, n int) {
+	if dist >= n { // do not overlap
+		if n <= 8 {
+			le.PutUint64(dst[d:], le.Uint64(dst[d-dist:]))
+			return
+		}
+		copy(dst[d:d+n], dst[d-dist:])
+		return
+	}
 	if dist >= 8 {
 		for k := 0; k < n; k += 8 {
 			le.PutUint64(dst[d+k:], le.Uint64(dst[d+k-dist:]))
@@ -101,7 +109,12 @@ func copyBack(dst []byte, d, dist, n int) {
 		return
 	}
 	if dist == 1 {
-		w := uint64(dst[d-1]) * 0x0101010101010101
+		b := dst[d-1]
+		if b == 0 {
+			clear(dst[d : d+n])
+			return
+		}
+		w := uint64(b) * 0x0101010101010101
 		for k := 0; k < n; k += 8 {
 			le.PutUint64(dst[d+k:], w)
 		}
