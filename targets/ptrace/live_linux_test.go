@@ -46,6 +46,7 @@ func symbols(t *testing.T, path string) map[string]uint64 {
 type subject struct {
 	*Target
 	t    *testing.T
+	exe  string
 	syms map[string]uint64
 	bias uint64
 	out  string // what it prints
@@ -54,7 +55,7 @@ type subject struct {
 func start(t *testing.T, program string, args ...string) *subject {
 	t.Helper()
 	exe := fixtures.BuildProgram(t, program).Exe
-	s := &subject{t: t, syms: symbols(t, exe), out: filepath.Join(t.TempDir(), "out")}
+	s := &subject{t: t, exe: exe, syms: symbols(t, exe), out: filepath.Join(t.TempDir(), "out")}
 	tg, err := Launch(context.Background(), Program{Path: exe, Args: args, Stdout: s.out, Env: os.Environ()}, Options{Write: true})
 	if err != nil {
 		t.Fatal(err)
