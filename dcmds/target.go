@@ -148,7 +148,15 @@ func processContext(c *core.Ctx, t core.ProcessOpener) error {
 	}
 	c.Printf("debugger context set to proc %p\n", c.Addr)
 	c.Session.Push(&core.Context{})
-	return c.Session.Attach(c, p)
+	if err := c.Session.Attach(c, p); err != nil {
+		return err
+	}
+	if w, ok := c.Session.Context().System.(core.Warner); ok {
+		for _, text := range w.Warnings() {
+			c.Warnf("%s", text)
+		}
+	}
+	return nil
 }
 
 func runWrite(c *core.Ctx) error {

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -344,4 +345,59 @@ func FuzzKsyms(f *testing.F) {
 		}
 		lookEverywhere(k)
 	})
+}
+
+// guest is a machine's memory and nothing more: what a hypervisor gives.
+type guest struct {
+	*fakeDump
+	root uint64
+}
+
+func (g guest) Physical() mem.Space       { return g.fakeDump }
+func (g guest) PageTable() (uint64, bool) { return g.root, true }
+
+// TestIllumosGuest recognises a kernel by its page table in place of a dump's map.
+func TestIllumosGuest(t *testing.T) {
+	f := newFakeKernel(t, 0)
+	f.modules()
+	f.write(f.kas, make([]byte, 160))
+	tables := map[string]uint64{}
+	table := func(va uint64, level int) uint64 { // the table of a level that va is in
+		key := fmt.Sprintf("%d %x", level, va>>levelShift(level+1))
+		if _, ok := tables[key]; !ok {
+			tables[key] = f.frame()
+		}
+		return tables[key] << pageShift
+	}
+	root := table(0, hatLevels-1)
+	for page, pfn := range f.maps {
+		va := page << pageShift
+		at := func(level int) uint64 {
+			if level == hatLevels-1 {
+				return root
+			}
+			return table(va, level)
+		}
+		for level := hatLevels - 1; level >= 0; level-- {
+			entry := pfn << pageShift
+			if level > 0 {
+				entry = at(level - 1)
+			}
+			f.putPhys(at(level)|va>>levelShift(level)&(pteTables-1)<<3, entry|pteValid)
+		}
+	}
+	syms, err := readKsyms(bytes.NewReader(fakeKsyms(f.ksyms)), int64(len(fakeKsyms(f.ksyms))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := newIllumos(guest{f.fakeDump, root}, nil, syms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"unix", "genunix", "zfs"}, moduleNames(k)); d != "" || len(k.Warnings()) != 0 {
+		t.Error(d, k.Warnings())
+	}
+	if pa, err := k.Translate(f.kas + 8); err != nil || pa != f.maps[f.kas>>pageShift]<<pageShift+8 {
+		t.Errorf("kas is at %#x: %v", pa, err)
+	}
 }
