@@ -279,6 +279,14 @@ func TestVerify(t *testing.T) {
 	})
 }
 
+// messages are those that TestCorrupt expects, where the damage cannot go unseen.
+var messages = map[string]string{
+	"cache list that loops": "list does not end", "slab list into nowhere": "", "free list that loops": "list does not end",
+	"hash chain that loops": "hash chain does not end", "sizes without bound": "is not a valid umem_cache_t", "hash without bound": "2147483648 buckets",
+	"magazine without bound": "unreasonable", "CPUs without bound": "couldn't read umem_cpu_cache", "arenas that loop": "list does not end",
+	"log without bound": "1073741824 chunks of 1073741824 bytes", "no symbols' values": "umem is not loaded in the address space",
+}
+
 // TestCorrupt breaks the structures of the heap: every command ends, with a message.
 func TestCorrupt(t *testing.T) {
 	commands := []string{
@@ -359,8 +367,12 @@ func TestCorrupt(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				s := open(t, m, nil, damage)
+				var said strings.Builder
 				for _, cmd := range commands {
-					s.Run(cmd)
+					said.WriteString(s.Run(cmd).Err)
+				}
+				if !strings.Contains(said.String(), messages[name]) {
+					t.Errorf("no message %q in\n%s", messages[name], said.String())
 				}
 			})
 		}
