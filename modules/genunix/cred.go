@@ -1,6 +1,8 @@
 package genunix
 
 import (
+	"fmt"
+
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/out"
 )
@@ -26,8 +28,9 @@ var credTable = &core.Table{
 		{Name: "rgid", Head: "RGID"}, {Name: "groups", Head: "#GRP(+SIDS)"}, {Name: "sids"}},
 }
 
-// maxGroups bounds the groups and identities that a credential is believed to have.
-const maxGroups = 65536
+// maxGroups bounds the groups and identities that a credential is believed to have:
+// NGROUPS_UMAX groups are 1024.
+const maxGroups = 16384
 
 func runCred(c *core.Ctx) error {
 	v := viewOf(c)
@@ -98,8 +101,11 @@ func runCredgrp(c *core.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if g.N > maxGroups {
+		return fmt.Errorf("credgrp_t at %x cannot have %d groups", c.Addr, g.N)
+	}
 	gids, last := out.List{}, error(nil)
-	for i := range min(g.N, maxGroups) {
+	for i := range g.N {
 		gid, err := c.ReadUint(at+uint64(4*i), 4)
 		if err != nil {
 			last = c.Warn(err, "error reading gid_t at %p", at+uint64(4*i))
@@ -198,8 +204,11 @@ func runKsidlist(c *core.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if l.NSID > maxGroups {
+		return fmt.Errorf("ksidlist_t at %x cannot have %d identities", c.Addr, l.NSID)
+	}
 	sids, last := out.List{}, error(nil)
-	for i := range uint64(min(l.NSID, maxGroups)) {
+	for i := range uint64(l.NSID) {
 		s, err := v.sidText(c, at+i*size)
 		if err != nil {
 			last = c.Warn(err, "error reading ksid_t at %p", at+i*size)
