@@ -13,11 +13,12 @@ import (
 	"github.com/xmdb/xmdb/modules/libproc"
 	"github.com/xmdb/xmdb/modules/libumem"
 	"github.com/xmdb/xmdb/modules/mdbks"
+	"github.com/xmdb/xmdb/modules/unix"
 )
 
 // builtins are the modules compiled in, in the order in which names are found.
 func builtins() []*core.Module {
-	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), glibc.Module(),
+	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), unix.Module(), glibc.Module(),
 		libc.Module(), libproc.Module(), libumem.Module(), golang.Module()}
 }
 
