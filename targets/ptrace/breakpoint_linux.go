@@ -13,6 +13,9 @@ type breakpoint struct {
 	orig []byte // what the trap replaces
 	code []byte // the instruction and what follows, as far as it can be read
 	in   bool   // the trap is in memory
+
+	slot  *slot // where its instruction runs out of line
+	fixed bool  // it runs in its place only
 }
 
 // maxCode is the most bytes an instruction has.

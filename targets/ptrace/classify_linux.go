@@ -30,6 +30,7 @@ func (p *process) classify(tid int, ws unix.WaitStatus) (*thread, *control.Stop)
 	}
 	fresh := th.fresh
 	th.halted()
+	p.leaveSlot(th)
 	if fresh {
 		p.setWatches(th)
 	}
@@ -55,7 +56,7 @@ func (p *process) stopEvent(th *thread, sig int) *control.Stop {
 		th.start(unix.PTRACE_CONT, 0)
 		return nil
 	}
-	p.unstep(th)
+	th.stepping = false
 	if sig == int(unix.SIGTRAP) {
 		return nil
 	}
@@ -117,7 +118,7 @@ func (p *process) execed(th *thread) *control.Stop {
 		th = &thread{tid: p.pid}
 		p.threads[p.pid] = th
 	}
-	th.hit, th.stepping, th.slot, th.inCall = false, false, nil, p.syscalls
+	th.hit, th.stepping, th.inCall = false, false, p.syscalls
 	clear(p.breakpoints)
 	p.slots, p.page, p.noSlots = nil, 0, false
 	p.lifted = 0
@@ -164,7 +165,7 @@ func (p *process) trapped(th *thread) *control.Stop {
 		return nil
 	}
 	if w, acc, addr := p.watchHit(th, info); w {
-		p.unstep(th)
+		th.stepping = false
 		return &control.Stop{Why: control.Watch, Thread: uint64(th.tid), PC: th.pc(), Addr: addr, Access: acc}
 	}
 	switch info.Code {
@@ -172,14 +173,13 @@ func (p *process) trapped(th *thread) *control.Stop {
 		if !th.stepping {
 			return nil // a step that was given up
 		}
-		out := th.slot != nil
-		p.unstep(th)
-		if out {
-			return nil // it was to get past a breakpoint
+		th.stepping = false
+		if th.quiet {
+			return nil // it was for a watchpoint
 		}
 		return &control.Stop{Why: control.Step, Thread: uint64(th.tid), PC: th.pc()}
 	}
-	if th.stepping && th.slot == nil {
+	if th.stepping {
 		// A step onto a breakpoint's trap: the trap's own stop comes first on some
 		// processors.
 		if b := p.breakpoints[pc-trapAdvance]; b != nil && b.in {
@@ -195,7 +195,7 @@ func (p *process) trapped(th *thread) *control.Stop {
 
 // signalled is a signal that is about to be delivered.
 func (p *process) signalled(th *thread, sig int) *control.Stop {
-	p.unstep(th)
+	th.stepping = false
 	th.sig, th.fault = sig, false
 	s := &control.Stop{Why: control.Signal, Thread: uint64(th.tid), PC: th.pc(), Signal: sig}
 	if info, err := signalInfo(th.tid); err == nil {

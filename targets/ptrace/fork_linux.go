@@ -64,6 +64,11 @@ func (p *process) becomeChild(c *child) {
 		// memory, and come back when the child runs a program of its own.
 		p.lift()
 		p.lifted = 0
+		p.unmapSlots(newMemory(c.pid), c.pid)
+		p.page, p.slots = 0, nil
+		for _, b := range p.breakpoints {
+			b.slot = nil
+		}
 	}
 	old := p.threads
 	p.threads = map[int]*thread{c.pid: {tid: c.pid}}
@@ -84,9 +89,6 @@ func (p *process) becomeChild(c *child) {
 		if c.vfork {
 			b.in = false
 		}
-	}
-	for _, s := range p.slots {
-		s.busy = nil
 	}
 	p.setWatches(p.threads[c.pid])
 }

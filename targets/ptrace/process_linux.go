@@ -64,6 +64,7 @@ type thread struct {
 	// past it.
 	hit       bool
 	stepping  bool // one step is on its way
+	quiet     bool // it is for a watchpoint by software
 	slot      *slot
 	inCall    bool // between the entry and the exit of a system call
 	debug     bool // debug registers are set

@@ -139,7 +139,7 @@ func (p *process) cont(th *thread) {
 	how := unix.PTRACE_CONT
 	switch {
 	case p.softWatch():
-		how, th.stepping = unix.PTRACE_SINGLESTEP, true
+		how, th.stepping, th.quiet = unix.PTRACE_SINGLESTEP, true, true
 	case p.syscalls:
 		how = unix.PTRACE_SYSCALL
 	}

@@ -5,42 +5,35 @@ import (
 	"encoding/binary"
 
 	"github.com/xmdb/xmdb/core/arch/x86"
-	"golang.org/x/sys/unix"
 )
 
-// A slot is a place where one instruction runs out of line, so that its breakpoint
-// may stay while other threads run. Slots lie in a page that is mapped into the
-// process for them.
+// A slot is a place where the instruction under a breakpoint runs out of line, so that
+// the breakpoint may stay while other threads run: a copy of the instruction, and a
+// jump to what follows it. A breakpoint keeps its slot as long as the page of slots is
+// there, since any number of threads may be in it.
 type slot struct {
 	addr uint64
-	busy *thread
-	from *breakpoint
-	len  int // of the instruction there
+	from uint64 // the breakpoint
+	len  int    // of the instruction
 }
 
+// slotSize holds the longest instruction, 15 bytes, and a jump of 14.
 const slotSize = 32
 
 // makeSlots makes a page of slots. The code at the program's entry, where no thread
 // but the one at hand can be, serves to map it.
 func (p *process) makeSlots(th *thread) {
-	if p.slots != nil || p.noSlots {
+	if p.page != 0 || p.noSlots {
 		return
 	}
-	p.noSlots = true // unless it works
 	entry := p.entry()
-	if entry == 0 || p.breakpoints[entry] != nil {
-		return
+	if entry != 0 && p.breakpoints[entry] == nil {
+		p.page = p.mapSlots(th, entry)
 	}
-	if p.page = p.mapSlots(th, entry); p.page == 0 {
-		return
-	}
-	p.noSlots = false
-	for at := p.page; at < p.page+slotPage; at += slotSize {
-		p.slots = append(p.slots, &slot{addr: at})
-	}
+	p.noSlots = p.page == 0
 }
 
-// freeSlots unmaps the page. The process is halted.
+// freeSlots unmaps the page. The process is halted, no thread is in a slot.
 func (p *process) freeSlots() {
 	if p.page == 0 || p.gone != nil {
 		return
@@ -56,63 +49,64 @@ func (p *process) freeSlots() {
 	p.page, p.slots = 0, nil
 }
 
-// freeSlot finds a slot for a breakpoint's instruction: one that has it already, if
-// there is one.
-func (p *process) freeSlot(b *breakpoint) (free *slot) {
-	for _, s := range p.slots {
-		switch {
-		case s.busy != nil:
-		case s.from == b:
-			return s
-		case free == nil || free.len > 0 && s.len == 0:
-			free = s
-		}
+// slotOf gives the slot of a breakpoint, made when it is first wanted; nil if its
+// instruction cannot run elsewhere.
+func (p *process) slotOf(th *thread, b *breakpoint) *slot {
+	if b.slot != nil || b.fixed {
+		return b.slot
 	}
-	return free
+	n, rip, ok := movable(b.code)
+	if ok {
+		p.makeSlots(th)
+	}
+	if !ok || p.page == 0 || len(p.slots) == slotPage/slotSize {
+		b.fixed = !ok
+		return nil
+	}
+	s := &slot{addr: p.page + uint64(len(p.slots))*slotSize, from: b.addr, len: n}
+	code := bytes.Clone(b.code[:n])
+	if rip > 0 && !shift(code[rip:], int64(b.addr-s.addr)) {
+		b.fixed = true
+		return nil
+	}
+	code = append(code, 0xff, 0x25, 0, 0, 0, 0) // jmp *0(%rip), which is the next 8 bytes
+	code = binary.LittleEndian.AppendUint64(code, b.addr+uint64(n))
+	if p.mem.write(code, s.addr) != nil {
+		b.fixed = true
+		return nil
+	}
+	p.slots = append(p.slots, s)
+	b.slot = s
+	return s
 }
 
-// outOfLine starts a step of the instruction under a breakpoint in a slot.
+// outOfLine sends a thread through the slot of the breakpoint it has hit.
 func (p *process) outOfLine(th *thread, b *breakpoint) bool {
-	n, rip, ok := movable(b.code)
-	if !ok {
+	s := p.slotOf(th, b)
+	if s == nil {
 		return false
 	}
-	p.makeSlots(th)
-	if s := p.freeSlot(b); s != nil {
-		if s.from != b {
-			code := bytes.Clone(b.code[:n])
-			if rip > 0 && !shift(code[rip:], int64(b.addr-s.addr)) {
-				return false
-			}
-			if p.mem.write(append(code, bytes.Repeat(trap, slotSize-n)...), s.addr) != nil {
-				return false
-			}
-		}
-		s.busy, s.from, s.len = th, b, n
-		th.slot, th.stepping = s, true
-		th.setPC(s.addr)
-		// A signal waits until the instruction is done: it is kept in th.sig.
-		th.start(unix.PTRACE_SINGLESTEP, 0)
-		return true
-	}
-	return false
+	th.setPC(s.addr)
+	return true
 }
 
-// unstep ends a step: a thread in a slot is set to where it would be had the
+// leaveSlot sets a halted thread that is in a slot to where it would be had the
 // instruction run in its place, or not yet run.
-func (p *process) unstep(th *thread) {
-	th.stepping = false
-	s := th.slot
-	if s == nil {
+func (p *process) leaveSlot(th *thread) {
+	if p.page == 0 {
 		return
 	}
-	th.slot, s.busy = nil, nil
-	switch pc := th.pc(); {
-	case pc == s.addr:
-		th.setPC(s.from.addr)
+	pc := th.pc()
+	i := (pc - p.page) / slotSize
+	if pc < p.page || i >= uint64(len(p.slots)) {
+		return
+	}
+	s := p.slots[i]
+	if pc == s.addr {
+		th.setPC(s.from)
 		th.hit = true // it is still to be passed
-	case pc == s.addr+uint64(s.len):
-		th.setPC(s.from.addr + uint64(s.len))
+	} else {
+		th.setPC(s.from + uint64(s.len))
 	}
 	th.store()
 }
@@ -132,7 +126,7 @@ func shift(disp []byte, by int64) bool {
 // the displacement of an operand that %rip is the base of, 0 if there is none.
 func movable(code []byte) (n, rip int, ok bool) {
 	in := x86.Decode(x86.Mode64, code, 0, nil)
-	if !in.OK || in.IsCall || in.Len > slotSize-1 {
+	if !in.OK || in.IsCall {
 		return 0, 0, false
 	}
 	if !stays(code) {

@@ -52,7 +52,7 @@ func (p *process) stepOnce(th *thread, mode control.Mode) *control.Stop {
 			}
 		}()
 	}
-	th.stepping = true
+	th.stepping, th.quiet = true, false
 	sig := th.sig
 	th.sig = 0
 	th.start(stepRequest[mode], sig)
@@ -98,7 +98,7 @@ func (p *process) past(th *thread, b *breakpoint) bool {
 		return true
 	}
 	if p.outOfLine(th, b) {
-		return false
+		return true
 	}
 	p.inLine(th, b)
 	return false
@@ -120,7 +120,7 @@ func (p *process) inLine(th *thread, b *breakpoint) {
 		return
 	}
 	p.takeOut(b)
-	th.stepping = true
+	th.stepping, th.quiet = true, false
 	th.start(unix.PTRACE_SINGLESTEP, 0) // a signal waits until the instruction is done
 	s := p.await(th)
 	if p.gone != nil {
