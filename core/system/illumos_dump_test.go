@@ -3,7 +3,9 @@ package system_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"sort"
 	"sync"
 	"testing"
 
@@ -18,8 +20,20 @@ import (
 
 // node is the standard scenario and the kernel recognised in its dump.
 type node struct {
-	sys *illumos.System
-	k   *system.IllumosKernel
+	sys    *illumos.System
+	k      *system.IllumosKernel
+	vmcore []byte
+}
+
+// patch writes a word to the physical memory in a copy of the dump. In a vmcore.N the
+// pages follow one another in the order of the table of frames.
+func (n node) patch(vmcore []byte, pa, v uint64) {
+	le := binary.LittleEndian
+	pfns, data, count := le.Uint64(vmcore[32:]), le.Uint64(vmcore[48:]), int(le.Uint64(vmcore[1840:]))
+	i := sort.Search(count, func(i int) bool { return le.Uint64(vmcore[pfns+8*uint64(i):]) >= pa>>12 })
+	if at := data + uint64(i)<<12 + pa&0xfff; at+8 <= uint64(len(vmcore)) {
+		le.PutUint64(vmcore[at:], v)
+	}
 }
 
 var theNode = sync.OnceValue(func() node { return makeNode(illumos.Real(), illumos.Options{}, mapUsers) })
@@ -45,7 +59,7 @@ func makeNode(l *illumos.Layout, o illumos.Options, change func(*illumos.System)
 	if err != nil {
 		panic(err)
 	}
-	return node{sys, k}
+	return node{sys, k, b.Bytes()}
 }
 
 // TestNodeStacks compares the stack of every thread that was switched out with what

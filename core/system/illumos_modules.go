@@ -41,11 +41,6 @@ type KernelModule struct {
 	types             moduleTypes
 }
 
-// contains tells whether addr is text or data of the module.
-func (m *KernelModule) contains(addr uint64) bool {
-	return m.Text.Contains(addr) || m.Data.Contains(addr) || m.BSS.Contains(addr)
-}
-
 // Modules are the kernel's modules in load order, unix first.
 func (k *IllumosKernel) Modules() []*KernelModule { return k.modules }
 
