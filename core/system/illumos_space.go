@@ -117,7 +117,7 @@ func (s mapSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
 		at := uint64(a) + uint64(done)
 		pa, ok := s.k.mapped(s.k.kas, at)
 		if !ok || at < uint64(a) {
-			return done, mem.Fault(mem.Addr(at), mem.ErrUnmapped)
+			return done, mem.Fault(mem.Addr(at), s.k.untranslated())
 		}
 		n := min(len(p)-done, int(pageSize-at%pageSize))
 		got, err := s.k.mem.Physical().ReadAt(p[done:done+n], mem.Addr(pa))
@@ -154,13 +154,28 @@ func (k *IllumosKernel) translate(as, va uint64) (uint64, error) {
 	}
 	t, err := k.hatTable(as)
 	if err != nil {
-		return 0, mem.ErrUnmapped
+		return 0, k.untranslated()
 	}
 	pa, err := t.translate(va)
 	if err != nil {
-		return 0, mem.ErrUnmapped
+		return 0, k.untranslated()
 	}
 	return pa, nil
+}
+
+// DumpMapCut is an ability of a KernelDump.
+type DumpMapCut interface {
+	// MapCut tells that the end of its map is in the part of the file that is gone:
+	// an address without a translation may have had one.
+	MapCut() bool
+}
+
+// untranslated is why an address has no translation.
+func (k *IllumosKernel) untranslated() error {
+	if d, ok := k.dump.(DumpMapCut); ok && d.MapCut() {
+		return mem.ErrTruncated
+	}
+	return mem.ErrUnmapped
 }
 
 // DumpInverse is an ability of a KernelDump: the pages of its map by frame.

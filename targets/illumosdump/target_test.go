@@ -271,6 +271,20 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestMapCut: it is known when translations are missing.
+func TestMapCut(t *testing.T) {
+	d := sample(600)
+	for _, form := range []string{"vmcore", "serial"} {
+		b := file(t, d, form)
+		pfns, vmap, data := le.Uint64(b[32:]), le.Uint64(b[40:]), le.Uint64(b[48:])
+		for size, want := range map[uint64]bool{data: false, vmap + 4096: true, pfns + 4096: true, 1912: true} {
+			if got := open(t, b[:size], Options{}).MapCut(); got != want {
+				t.Errorf("%s cut to %d bytes: %v, want %v", form, size, got, want)
+			}
+		}
+	}
+}
+
 // TestRefused: what cannot be opened says why.
 func TestRefused(t *testing.T) {
 	d := sample(30)

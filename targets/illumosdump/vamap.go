@@ -141,6 +141,17 @@ func (m *vtopMap) lookup(as, va uint64) (pfn uint64, ok bool) {
 	return 0, false
 }
 
+// MapCut implements system.DumpMapCut.
+func (t *Target) MapCut() bool {
+	if t.pfns.n < t.h.Pages {
+		return true
+	}
+	if m, ok := t.vas.(*hashMap); ok {
+		return m.slots <= m.mask
+	}
+	return t.size < t.h.vmap || (t.size-t.h.vmap)/vtopEntry < t.h.Vtops
+}
+
 // readExtents goes through the translations of a vmdump.N.
 func readExtents(ctx context.Context, t *Target) ([]extent, error) {
 	h := t.h
