@@ -31,6 +31,9 @@ func (v Value) json(o *jsonWalk, depth int) any {
 	if o.left--; depth > maxDepth || o.left < 0 {
 		return fmt.Errorf("type %s is nested too deeply", v.Type)
 	}
+	if p, ok := v.pretty(o, depth); ok {
+		return p
+	}
 	base := v.Base()
 	switch base.Kind() {
 	case ctype.Struct, ctype.Union:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // Containers of the standard libraries of C++ (libstdc++, GCC's include/bits) and
@@ -15,7 +16,8 @@ import (
 
 // container is what a recognised type holds.
 type container struct {
-	text  string // of one without elements to list: a string, a pointer
+	text  string // of one without elements to list: a string, a pointer; of others inside others
+	data  any    // of such a one in JSON; nil is text
 	open  string // "[" or "{"
 	close string
 	n     uint64 // number of elements
@@ -38,6 +40,11 @@ var recognisers = []recogniser{
 	{"std::unordered_set<", stdHash}, {"std::unordered_multiset<", stdHash},
 	{"std::shared_ptr<", stdShared}, {"std::weak_ptr<", stdShared}, {"std::unique_ptr<", stdUnique},
 	{"alloc::string::String", rustString}, {"alloc::vec::Vec<", rustVec}, {"&[", rustSlice}, {"&mut [", rustSlice},
+	{"alloc::collections::vec_deque::VecDeque<", rustDeque},
+	{"alloc::collections::btree::map::BTreeMap<", rustBTree}, {"alloc::collections::btree::set::BTreeSet<", rustBTreeSet},
+	{"std::collections::hash::map::HashMap<", rustHash}, {"std::collections::hash::set::HashSet<", rustHash},
+	{"hashbrown::map::HashMap<", rustHash}, {"hashbrown::set::HashSet<", rustHash},
+	{"alloc::rc::Rc<", rustCounted}, {"alloc::sync::Arc<", rustCounted}, {"alloc::rc::Weak<", rustCounted}, {"alloc::sync::Weak<", rustCounted},
 }
 
 // inlineNamespaces are in names but not in sources.
@@ -98,7 +105,9 @@ func (w *walk) pretty(it item, off uint64) (done bool, err error) {
 	if c.n > w.pr.O.ArrayMem {
 		w.text(", ...")
 	}
-	w.text(" " + c.close)
+	if c.close != "" {
+		w.text(" " + c.close)
+	}
 	return true, nil
 }
 
@@ -110,10 +119,14 @@ func (w *walk) inside(v Value) error {
 	}
 	base := v.Base()
 	if base.Kind().IsStruct() {
+		if _, text, ok := v.countedText(); ok {
+			w.text(quoteText([]byte(text)))
+			return nil
+		}
 		if alt, ok := v.active(); ok {
 			return w.alternative(v, alt)
 		}
-		if c, ok := v.container(); ok && c.each == nil {
+		if c, ok := v.container(); ok && (c.each == nil || c.text != "") {
 			w.text(c.text)
 			return nil
 		} else if !ok && len(base.Members()) > 0 && base.Kind() == ctype.Struct {
@@ -161,13 +174,19 @@ func (w *walk) alternative(v Value, alt *ctype.Alt) error {
 		w.text(" ")
 		return w.insideStruct(inner, inner.Base())
 	}
+	return w.numbered(inner)
+}
+
+// numbered prints members without names in parentheses.
+func (w *walk) numbered(v Value) error {
+	members := v.Base().Members()
 	w.text("(")
 	for i := range members {
 		if i > 0 {
 			w.text(", ")
 		}
 		w.depth++
-		err := w.inside(inner.sub(&members[i]))
+		err := w.inside(v.sub(&members[i]))
 		w.depth--
 		if err != nil {
 			return err
@@ -177,8 +196,17 @@ func (w *walk) alternative(v Value, alt *ctype.Alt) error {
 	return nil
 }
 
-// insideStruct prints a structure in one line: { a = 1, b = 2 }.
+// isTuple tells Rust's tuples, whose members are only numbered.
+func isTuple(t *ctype.Type) bool {
+	m := t.Members()
+	return len(m) > 0 && m[0].Name == "__0" && strings.HasPrefix(t.Name(), "(")
+}
+
+// insideStruct prints a structure in one line: { a = 1, b = 2 }, a tuple as (1, 2).
 func (w *walk) insideStruct(v Value, base *ctype.Type) error {
+	if isTuple(base) {
+		return w.numbered(v)
+	}
 	w.text("{")
 	for i, m := range base.Members() {
 		if i > 0 {
@@ -212,16 +240,16 @@ func (v Value) uintAt(path string) (uint64, error) {
 const maxPrettyString = 1 << 12
 
 // quoted reads n bytes of text at an address of the process's memory.
-func (v Value) quoted(addr, n uint64) (string, error) {
+func (v Value) quoted(addr, n uint64) (container, error) {
 	b := make([]byte, min(n, maxPrettyString))
 	if err := mem.ReadFull(v.W.At(nil, 0).space(), b, mem.Addr(addr)); err != nil {
-		return "", err
+		return container{}, err
 	}
-	s := quoteText(b)
+	s, data := quoteText(b), string(b)
 	if n > maxPrettyString {
-		s += "..."
+		s, data = s+"...", data+"..."
 	}
-	return s, nil
+	return container{text: s, data: data}, nil
 }
 
 func quoteText(b []byte) string { return fmt.Sprintf("%q", b) }
@@ -235,8 +263,7 @@ func stdString(v Value) (container, error) {
 	if err != nil {
 		return container{}, err
 	}
-	s, err := v.quoted(p, n)
-	return container{text: s}, err
+	return v.quoted(p, n)
 }
 
 // run is a container of n elements of a type in a row from an address.
@@ -499,11 +526,12 @@ func stdShared(v Value) (container, error) {
 	if err != nil {
 		return container{}, err
 	}
-	text := fmt.Sprintf("%#x", p)
+	text, data := fmt.Sprintf("%#x", p), out.Object{{Name: "pointer", Value: out.Hex(p)}}
 	if count, err := v.uintAt("_M_refcount._M_pi->_M_use_count"); err == nil && p != 0 {
 		text += fmt.Sprintf(" (use count %d)", int32(count))
+		data = append(data, out.Field{Name: "use_count", Value: int32(count)})
 	}
-	return container{text: text}, nil
+	return container{text: text, data: data}, nil
 }
 
 // stdUnique reads a unique_ptr: a tuple of pointer and deleter.
@@ -518,67 +546,9 @@ func stdUnique(v Value) (container, error) {
 			if strings.HasPrefix(m.Type.Name(), "std::_Head_base<0,") || strings.HasPrefix(m.Type.Name(), "_Head_base<0,") {
 				head := inner.sub(&m)
 				p, err := head.uintAt("_M_head_impl")
-				return container{text: fmt.Sprintf("%#x", p)}, err
+				return container{text: fmt.Sprintf("%#x", p), data: out.Hex(p)}, err
 			}
 		}
 	}
 	return container{}, ctype.ErrNoMember
-}
-
-func rustString(v Value) (container, error) {
-	vec, err := v.Member("vec")
-	if err != nil {
-		return container{}, err
-	}
-	start, n, _, err := rustParts(vec)
-	if err != nil {
-		return container{}, err
-	}
-	s, err := v.quoted(start, n)
-	return container{text: s}, err
-}
-
-// rustParts reads a Vec: where its elements are, how many, and of what type. The
-// pointer has moved into RawVecInner in Rust 1.83.
-func rustParts(vec Value) (start, n uint64, elem string, err error) {
-	if n, err = vec.uintAt("len"); err != nil {
-		return
-	}
-	for _, path := range []string{"buf.inner.ptr.pointer.pointer", "buf.ptr.pointer.pointer", "buf.ptr.pointer"} {
-		if start, err = vec.uintAt(path); err == nil {
-			return start, n, firstArg(vec.Base().Name()), nil
-		}
-	}
-	return
-}
-
-func rustVec(v Value) (container, error) {
-	start, n, elem, err := rustParts(v)
-	if err != nil {
-		return container{}, err
-	}
-	if v.W.Types == nil {
-		return container{}, ctype.ErrNoType
-	}
-	t, err := v.W.Types.Lookup(elem)
-	if err != nil {
-		return container{}, err
-	}
-	return v.run(t, start, n)
-}
-
-func rustSlice(v Value) (container, error) {
-	p, err := v.Member("data_ptr")
-	if err != nil {
-		return container{}, err
-	}
-	start, err := p.Uint()
-	if err != nil {
-		return container{}, err
-	}
-	n, err := v.uintAt("length")
-	if err != nil {
-		return container{}, err
-	}
-	return v.run(p.Base().Elem(), start, n)
 }
