@@ -28,6 +28,6 @@
 //
 // # Not handled
 //
-// Leaks (::findleaks), ::kmem_verify, ::allocdby and ::freedby; user processes'
+// Leaks (::findleaks), ::kmem_verify, ::kgrep, ::typegraph; user processes'
 // libumem.
 package kmem
