@@ -19,6 +19,7 @@ type Options struct {
 	StopOnBptNosym  bool
 	WriteReadback   bool
 	AllowIO, NoStop bool
+	Force           bool   // ::set -F: take over processes that others control
 	JSON            bool   // xmdb's: rows as JSON lines
 	NoShell         bool   // xmdb's: `!` is refused from then on
 	MDB             bool   // called as mdb: options of xmdb's own do not exist

@@ -18,8 +18,13 @@ func (o *Options) Set(word string, on bool) error {
 			return errors.New("noshell cannot be taken back") // a script would
 		}
 		*p = on
-		if name == "adb" && on {
-			o.RepeatLast, o.Prompt, o.Pager, o.NoMods = true, "", false, true
+		if name == "adb" {
+			o.RepeatLast, o.Pager, o.NoMods = on, !on, on
+			if on {
+				o.Prompt = ""
+			} else if o.Prompt == "" {
+				o.Prompt = "> "
+			}
 		}
 		return nil
 	}

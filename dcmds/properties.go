@@ -118,8 +118,9 @@ var setOpts = []core.Opt{
 // setRequest is what the arguments of ::set ask for. Options and + words may mix,
 // so several rounds of option parsing collect it.
 type setRequest struct {
-	on, off          bool // -w, +w
-	plus             []string
+	on, off          bool   // -w, +w
+	plus             string // the last of +o: there is one of each
+	hasPlus          bool
 	minus, path, lib string
 	prompt, debug    string
 	hasO, hasI, hasL bool
@@ -148,11 +149,14 @@ func runSet(c *core.Ctx) error {
 	if r.ioOn || r.ioOff {
 		c.Opts.AllowIO = r.ioOn
 	}
+	if c.Opt('F') && c.Session.Context().Target != nil && c.Session.Context().Target.Kind() == "proc" {
+		c.Opts.Force = true
+	}
 	if r.hasO {
 		setOptions(c, r.minus, true)
 	}
-	for _, o := range r.plus {
-		setOptions(c, o, false)
+	if r.hasPlus {
+		setOptions(c, r.plus, false)
 	}
 	return applySet(c, r)
 }
@@ -188,7 +192,7 @@ func parseSet(c *core.Ctx) (r setRequest, err error) {
 		case args[0].Str == "+W":
 			r.ioOff = true
 		case args[0].Str == "+o" && len(args) > 1 && !args[1].IsImm:
-			r.plus = append(r.plus, args[1].Str)
+			r.plus, r.hasPlus = args[1].Str, true
 			n = 2
 		default:
 			return r, core.ErrUsage
@@ -310,6 +314,9 @@ func printTargetOptions(c *core.Ctx) {
 	c.Printf("%s", mode)
 	if c.Opts.AllowIO {
 		c.Printf(", allow-io-access")
+	}
+	if c.Opts.Force {
+		c.Printf(", force-attach")
 	}
 	if c.Opts.NoStop {
 		c.Printf(", no-stop")
