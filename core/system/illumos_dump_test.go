@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/xmdb/xmdb/cmd/modtest"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/sym"
 	"github.com/xmdb/xmdb/core/system"
@@ -189,6 +190,30 @@ func TestNodeAllPages(t *testing.T) {
 		if _, err := proc.Virtual().ReadAt(got, userLast+0x1000); mem.Reason(err) != mem.ErrUnmapped {
 			t.Errorf("process %d, past its mapping: %v", p.PID, err)
 		}
+	}
+}
+
+// TestNodeCurrentProcess opens the one process whose pages are in the dump.
+func TestNodeCurrentProcess(t *testing.T) {
+	n := makeNode(illumos.Real(), illumos.Options{Content: illumos.CurProcPages}, mapUsers)
+	panicked := n.sys.At("kthread_t", n.k.PanicThread()).Get("t_procp")
+	for _, p := range users(n.sys) {
+		proc, err := n.k.OpenProcess(p.Addr.Addr)
+		if p.Addr.Addr != panicked {
+			if want := fmt.Sprintf("dump does not contain pages for proc %x", p.Addr.Addr); err == nil || err.Error() != want {
+				t.Errorf("process %d: %v", p.PID, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(userText(p)))
+		if err := mem.ReadFull(proc.Virtual(), got, userAt+0xffc); err != nil || string(got) != userText(p) {
+			t.Errorf("process %d: %q, %v", p.PID, got, err)
+		}
+		s := modtest.OpenDumpBytes(t, "vmcore.0", n.vmcore)
+		s.Run("::status ! tail -1").OK().Want(fmt.Sprintf("dump content: kernel pages and pages from PID %d\n", p.PID))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 )
@@ -188,13 +189,43 @@ func (k *IllumosKernel) panicProc() (uint64, error) {
 	return k.uintMember(k.space, "kthread_t", "t_procp", t)
 }
 
-// dumpedPID is the process whose pages a DumpCurProc dump has: the first of
-// dump_pids.
+// dumpedPID is the process whose pages a DumpCurProc dump has: the first in the list of
+// the processes that were dumped, else that of the thread that panicked.
 func (k *IllumosKernel) dumpedPID() (int32, error) {
-	at, err := k.global("dump_pids", 8)
+	if at, err := k.dumpPIDs(); err == nil {
+		pid, err := mem.ReadUint(k.space, mem.Addr(at), 4, binary.LittleEndian)
+		if err == nil && int32(pid) > 0 {
+			return int32(pid), nil
+		}
+	}
+	proc, err := k.panicProc()
 	if err != nil {
 		return 0, err
 	}
-	pid, err := mem.ReadUint(k.space, mem.Addr(at), 4, binary.LittleEndian)
-	return int32(pid), err
+	return k.pid(proc)
+}
+
+// dumpPIDs is where the list of the processes that were dumped lies: the variable
+// dump_pids, in kernels since 2009 a member of dumpcfg.
+func (k *IllumosKernel) dumpPIDs() (uint64, error) {
+	if at, err := k.global("dump_pids", 8); err == nil {
+		return at, nil
+	}
+	m, err := k.ns.LookupName("", "dumpcfg")
+	if err != nil {
+		return 0, err
+	}
+	typer, ok := k.TypeScope(k.ns.Kernel).(ctype.SymbolTyper)
+	if !ok {
+		return 0, ctype.ErrNoData
+	}
+	t, err := typer.SymbolType(m.Name, m.Value, m.Index)
+	if err != nil {
+		return 0, err
+	}
+	v, err := k.World().At(t, mem.Addr(m.Value)).Path("pids")
+	if err != nil {
+		return 0, err
+	}
+	return v.Uint()
 }
