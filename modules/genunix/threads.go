@@ -13,13 +13,13 @@ import (
 // devices, streams and messages.
 func threadDcmds() []*core.Dcmd {
 	return slices.Concat(kthreadDcmds(), stackDcmds(), cpuDcmds(), sobjDcmds(), taskqDcmds(), calloutDcmds(), cyclicDcmds(),
-		systemDcmds(), nvDcmds(), deviceDcmds())
+		systemDcmds(), nvDcmds(), deviceDcmds(), containerDcmds(), lgrpDcmds())
 }
 
 // threadWalkers are their walkers.
 func threadWalkers() []*core.Walker {
 	return slices.Concat(kthreadWalkers(), cpuWalkers(), sobjWalkers(), taskqWalkers(), calloutWalkers(), cyclicWalkers(),
-		systemWalkers(), nvWalkers(), deviceWalkers())
+		systemWalkers(), nvWalkers(), deviceWalkers(), containerWalkers(), lgrpWalkers())
 }
 
 // threadWhatis are the sources of ::whatis that threads are.
