@@ -5,10 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +20,7 @@ import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/fixtures"
+	"github.com/xmdb/xmdb/fixtures/illumoscore"
 	"github.com/xmdb/xmdb/targets/elfcore"
 	"github.com/xmdb/xmdb/targets/objfile"
 )
@@ -239,6 +243,128 @@ func TestMutatedForeignCores(t *testing.T) {
 			})
 		})
 	}
+}
+
+// illumosCommands read all that a core of an illumos process has.
+const illumosCommands = `::status
+$c
+$C
+::walk thread | ::findstack -v
+::stacks
+::objects -v
+::mappings
+::process
+::fds
+::tid
+::siginfo
+::psinfo
+::psinfo -v
+::getenv
+::auxv
+::regs
+$x
+::xdata
+::tls tls_depth
+::uberdata
+::walk ulwps | ::ulwp
+1::errno
+::nm | ::count
+main::dis
+store_head::print
+*store_head::print struct store
+::umem_status
+::umastat
+::umem_cache
+::umem_malloc_info
+::umem_malloc_dist
+::findleaks -d
+::walk leakbuf | ::whatis
+::umem_verify
+::umalog
+::umem_log
+::umausers -e
+::vmem
+::walk vmem | ::walk vmem_seg | ::vmem_seg -v
+::walk bufctl | ::bufctl -v
+::walk freemem | ::count
+::walk freectl | ::count
+1234::ugrep`
+
+// TestMutatedIllumosCores: cores of illumos processes, and sound ones with anything in
+// the heap's structures and the threads' changed: 95 of each (more: every is 1).
+func TestMutatedIllumosCores(t *testing.T) {
+	if testing.Short() {
+		t.Skip("400 damaged cores take a quarter of a minute (-short)")
+	}
+	for _, model := range []illumoscore.Model{illumoscore.LP64, illumoscore.ILP32} {
+		t.Run(model.String(), func(t *testing.T) {
+			c, err := illumoscore.Storemgr(model).Build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "core")
+			if err := os.WriteFile(path, c.Write(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			commands := strings.Split(illumosCommands, "\n")
+			open := func(r io.ReaderAt, size int64) core.Target {
+				target, err := elfcore.OpenProcessAt("core", r, size, elfcore.Options{Files: system.NewFiles("")})
+				if err != nil {
+					return nil
+				}
+				return target
+			}
+			sweep(t, path, 21, commands, func(m *fixtures.Mutation, _ int) core.Target { return open(m, m.Size) })
+			sound, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sweep(t, path, 21, commands, func(m *fixtures.Mutation, _ int) core.Target {
+				return open(changeStructures(c, sound, rand.New(rand.NewPCG(20260820, uint64(m.Index)))), int64(len(sound)))
+			})
+		})
+	}
+}
+
+// changeStructures changes a few words in what libumem, libc and the run-time linker
+// keep: to any number, or so that a pointer leads to another structure.
+func changeStructures(c *illumoscore.Core, sound []byte, rnd *rand.Rand) *changed {
+	at := []uint64{c.Sym("libumem.so.1`umem_null_cache"), c.Sym("libumem.so.1`vmem_list"), c.Sym("libumem.so.1`umem_magtype"), c.Sym("libc.so.1`_uberdata"),
+		c.Sym("libc.so.1`_uberdata") + 0x2a00, c.Sym("ld.so.1`rtld_db_priv"), c.Sym("ld.so.1`_heap"), c.ULWP(0), c.ULWP(1), c.ULWP(2)}
+	for _, m := range []map[string]uint64{c.Heap.Cache, c.Heap.Arena, c.Heap.Seg, c.Heap.Bufctl} {
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			at = append(at, m[name])
+		}
+	}
+	out := &changed{base: sound, words: map[int64][4]byte{}}
+	for range 1 + rnd.IntN(6) {
+		va := at[rnd.IntN(len(at))] + 4*uint64(rnd.IntN(160))
+		off, ok := c.Offset(sound, va)
+		if !ok {
+			continue
+		}
+		v := []uint32{0, ^uint32(0), rnd.Uint32(), rnd.Uint32N(1 << 12), uint32(at[rnd.IntN(len(at))]), uint32(at[rnd.IntN(len(at))])}[rnd.IntN(6)]
+		out.words[off] = [4]byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24)}
+	}
+	return out
+}
+
+// changed is a core with words of it changed: by offset.
+type changed struct {
+	base  []byte
+	words map[int64][4]byte
+}
+
+func (c *changed) ReadAt(p []byte, off int64) (int, error) {
+	n, err := bytes.NewReader(c.base).ReadAt(p, off)
+	for at, w := range c.words {
+		for i, b := range w {
+			if k := at + int64(i) - off; k >= 0 && k < int64(n) {
+				p[k] = b
+			}
+		}
+	}
+	return n, err
 }
 
 // programCommands read all that an object file has.

@@ -86,6 +86,7 @@ func (t *Illumos) open(h *header, o Options) {
 	t.linked, t.linkErr = system.IllumosObjects(t.inCore, t.lay.word, t.Aux, t.programDynamic())
 	t.override(o.Program)
 	t.mapObjects()
+	t.clipMapped(h)
 	if len(t.mapped) > 0 {
 		t.layOut(h)
 	}
@@ -195,6 +196,25 @@ func (t *Illumos) sameFile(f *elffile.File, l system.IllumosObject) bool {
 		}
 	}
 	return false
+}
+
+// clipMapped keeps of the mapped files what the core has segments of: it has one for
+// every mapping of the process, saved or not.
+func (t *Illumos) clipMapped(h *header) {
+	var out []MappedFile
+	for _, f := range t.mapped {
+		for i := range h.progs {
+			p := &h.progs[i]
+			if elf.ProgType(p.typ) != elf.PT_LOAD || p.memsz == 0 || p.vaddr+p.memsz-1 < p.vaddr {
+				continue
+			}
+			start, end := max(f.Start, p.vaddr), min(f.End, p.vaddr+p.memsz)
+			if start < end {
+				out = append(out, MappedFile{Start: start, End: end, Off: f.Off + start - f.Start, Path: f.Path})
+			}
+		}
+	}
+	t.mapped = out
 }
 
 // tagMappings names the heap by where the break is, and the stack.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
@@ -341,6 +342,7 @@ func FuzzIllumos(f *testing.F) {
 		f.Add(c.Write()[:16<<10])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer time.AfterFunc(3*time.Second, func() { panic("hang") }).Stop()
 		tg, err := OpenProcessAt("core", bytes.NewReader(b), int64(len(b)), Options{Files: system.NewFiles("")})
 		if err != nil {
 			return
