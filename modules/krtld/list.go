@@ -17,8 +17,12 @@ const (
 var modctlTable = &core.Table{
 	Head: "%<u>%?s %?s %6s %4s %3s %s%</u>\n", Line: "%?p %?p %6s 0x%02x %3d %s\n", Type: "struct modctl",
 	Cols: []core.Field{
-		{Name: "addr", Head: "MODCTL"}, {Name: "module", Head: "MODULE"}, {Name: "bits", Head: "BITS"},
-		{Name: "flags", Head: "FLAGS"}, {Name: "refs", Head: "REF"}, {Name: "file", Head: "FILE"},
+		{Name: "addr", Head: "MODCTL", Descr: "the modctl"},
+		{Name: "module", Head: "MODULE", Descr: "its struct module, 0 if it is not loaded"},
+		{Name: "bits", Head: "BITS", Descr: "its state, a letter each"},
+		{Name: "flags", Head: "FLAGS", Descr: "mod_loadflags"},
+		{Name: "refs", Head: "REF", Descr: "references"},
+		{Name: "file", Head: "FILE", Descr: "the file it comes from"},
 	},
 }
 
@@ -38,8 +42,12 @@ func modctlRow(c *core.Ctx, m *modctl) {
 var modinfoTable = &core.Table{
 	Head: "%<u>%3s %?s %8s %3s %s%</u>\n", Line: "%3d %?p %8lx %3d %s (%s)\n",
 	Cols: []core.Field{
-		{Name: "id", Head: "ID"}, {Name: "loadaddr", Head: "LOADADDR"}, {Name: "size", Head: "SIZE"},
-		{Name: "rev", Head: "REV"}, {Name: "name", Head: "MODULE NAME"}, {Name: "info"},
+		{Name: "id", Head: "ID", Descr: "of the module"},
+		{Name: "loadaddr", Head: "LOADADDR", Descr: "where its text begins"},
+		{Name: "size", Head: "SIZE", Descr: "of text and data, bytes"},
+		{Name: "rev", Head: "REV", Descr: "revision of its linkage"},
+		{Name: "name", Head: "MODULE NAME", Descr: "of the module"},
+		{Name: "info", Descr: "what it calls itself"},
 	},
 	Pipe: 1,
 }
@@ -95,7 +103,11 @@ func linkage(c *core.Ctx, m *modctl) (rev int32, info string) {
 
 var ctfinfoTable = &core.Table{
 	Head: "%<u>%-30s %?s %s%</u>\n", Line: "%-30s %?p %lu\n",
-	Cols: []core.Field{{Name: "name", Head: "MODULE"}, {Name: "ctfdata", Head: "CTFDATA"}, {Name: "ctfsize", Head: "CTFSIZE"}},
+	Cols: []core.Field{
+		{Name: "name", Head: "MODULE", Descr: "of the module"},
+		{Name: "ctfdata", Head: "CTFDATA", Descr: "where its type data lies"},
+		{Name: "ctfsize", Head: "CTFSIZE", Descr: "how long it is, bytes"},
+	},
 	Pipe: 1,
 }
 

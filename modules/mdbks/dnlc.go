@@ -23,7 +23,11 @@ func Module() *core.Module {
 			Help: "Lists the directory name lookup cache: a vnode, that of the directory, and the name\nit has there.\n",
 			Table: &core.Table{
 				Head: "%<u>%-?s %-?s %-32s%</u>\n", Line: "%0?p %0?p %s\n", Type: "vnode_t",
-				Cols: []core.Field{{Name: "vp", Head: "VP"}, {Name: "dvp", Head: "DVP"}, {Name: "name", Head: "NAME"}},
+				Cols: []core.Field{
+					{Name: "vp", Head: "VP", Descr: "the vnode"},
+					{Name: "dvp", Head: "DVP", Descr: "the directory's"},
+					{Name: "name", Head: "NAME", Descr: "what it is called there"},
+				},
 			},
 			Run: runDNLC,
 		}},
