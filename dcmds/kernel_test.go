@@ -26,18 +26,19 @@ type kernel struct {
 const vpanicFP = 1
 
 var (
-	panicked = sync.OnceValue(func() *kernel { return makeKernel(illumos.KernelPages) })
-	whole    = sync.OnceValue(func() *kernel { return makeKernel(illumos.AllPages) })
+	panicked = sync.OnceValue(func() *kernel { return makeKernel(illumos.Real(), illumos.KernelPages) })
+	whole    = sync.OnceValue(func() *kernel { return makeKernel(illumos.Real(), illumos.AllPages) })
+	other    = sync.OnceValue(func() *kernel { return makeKernel(illumos.Gate(), illumos.KernelPages) })
 )
 
-func makeKernel(content illumos.Content) *kernel {
+func makeKernel(l *illumos.Layout, content illumos.Content) *kernel {
 	sc := illumos.Node()
 	sc.Kernel.Content, sc.Kernel.MemBytes = content, 256<<20
 	sc.Parts.Sched.Threads = append(sc.Parts.Sched.Threads, illumos.Thread{Start: "panic_thread_start", Stack: []illumos.Frame{
 		{Func: "panicsys", Args: []uint64{0x11, 0x22, 0x33, 4}}, {Func: "trap", Args: []uint64{0xfffffe0000001000, 0xabc, 1}}, {Func: "cmntrap"},
 		{Func: "mutex_vector_enter", Args: []uint64{0xdeadbeef}}, {Func: "cv_wait"}, {Func: "zfs`txg_sync_thread"},
 	}})
-	sys := sc.Build(illumos.Real())
+	sys := sc.Build(l)
 	k := &kernel{sys: sys}
 	for _, t := range sys.Sched.Threads {
 		if t.Desc.Start == "panic_thread_start" {
@@ -90,7 +91,12 @@ func (k *kernel) where(f illumos.StackFrame) string {
 }
 
 func TestKernelStack(t *testing.T) {
-	k, s := openKernel(t, panicked())
+	t.Run("real", func(t *testing.T) { testKernelStack(t, panicked()) })
+	t.Run("other layout", func(t *testing.T) { testKernelStack(t, other()) })
+}
+
+func testKernelStack(t *testing.T, k *kernel) {
+	_, s := openKernel(t, k)
 	fp := k.thread.Frames[vpanicFP].FP
 	rest := k.frames(vpanicFP+1, false, 6)
 	s.Run("$c").OK().Want("vpanic()\n" + rest)
@@ -107,7 +113,12 @@ func TestKernelStack(t *testing.T) {
 }
 
 func TestKernelRegisters(t *testing.T) {
-	k, s := openKernel(t, panicked())
+	t.Run("real", func(t *testing.T) { testKernelRegisters(t, panicked()) })
+	t.Run("other layout", func(t *testing.T) { testKernelRegisters(t, other()) })
+}
+
+func testKernelRegisters(t *testing.T, k *kernel) {
+	_, s := openKernel(t, k)
 	fp := k.thread.Frames[vpanicFP].FP
 	want := fmt.Sprintf("%%rax = 0x%016x %15s %%r9  = 0x%016x \n", k.sys.Func("panic"), "panic", 0)
 	r := s.Run("::regs").OK()

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sort"
+	"strings"
 	"sync"
 	"testing"
 
@@ -214,6 +215,32 @@ func TestNodeCurrentProcess(t *testing.T) {
 		}
 		s := modtest.OpenDumpBytes(t, "vmcore.0", n.vmcore)
 		s.Run("::status ! tail -1").OK().Want(fmt.Sprintf("dump content: kernel pages and pages from PID %d\n", p.PID))
+	}
+}
+
+// TestNodePanicReg takes the registers of the trap where panicbuf is of another
+// version, and gives none where there was no trap.
+func TestNodePanicReg(t *testing.T) {
+	for _, trap := range []bool{true, false} {
+		n := makeNode(illumos.Real(), illumos.Options{}, func(sys *illumos.System) {
+			sys.OnRender(func() {
+				sys.At("struct panic_data", sys.Global("panicbuf").Addr).Set("pd_version", 1)
+				if !trap {
+					sys.Global("panic_reg").Set("", 0)
+				}
+			})
+		})
+		r, err := n.k.Registers(n.k.PanicThread())
+		if !trap {
+			if err == nil || !strings.Contains(err.Error(), "failed to read panicbuf and panic_reg -- current register set will be unavailable") {
+				t.Errorf("registers without a trap: %v", err)
+			}
+			continue
+		}
+		regs := n.sys.At("struct regs", n.sys.Global("panic_reg").Get(""))
+		if err != nil || regs.Addr == 0 || r.PC() != regs.Get("r_rip") || r.FP() != regs.Get("r_rbp") {
+			t.Errorf("registers of the trap at %#x: %+v, %v", regs.Addr, r, err)
+		}
 	}
 }
 
