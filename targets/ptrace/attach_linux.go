@@ -18,47 +18,53 @@ func (p *process) attach(ctx context.Context) error {
 	if err := attachable(p.pid); err != nil {
 		return err
 	}
-	// Listed again until nothing new is there: threads may be created meanwhile. A
-	// thread whose creator was seized already is seized by the kernel (EPERM).
-	for {
-		ids, err := tasks(p.pid)
-		if err != nil && len(ids) == 0 {
-			return control.ErrNoProcess
+	// A listing of threads can miss some while others end, and threads may be created
+	// meanwhile: it is repeated until it brings nothing new twice, at the end with all
+	// that are known halted.
+	for clean := 0; clean < 2 && p.gone == nil; {
+		fresh, err := p.seizeNew()
+		if err == nil {
+			err = ctx.Err()
 		}
-		fresh := 0
-		for _, tid := range ids {
-			if p.threads[tid] != nil {
-				continue
-			}
-			switch err := seize(tid, seizeOptions); {
-			case err == nil:
-				p.threads[tid] = &thread{tid: tid, running: true}
-				fresh++
-			case errors.Is(err, unix.ESRCH), ending(tid):
-			case errors.Is(err, unix.EPERM) && tracerOf(tid) == unix.Gettid():
-				p.threads[tid] = &thread{tid: tid, running: true, fresh: true}
-				fresh++
-			default:
-				p.release(0)
-				return refused(p.pid, err)
-			}
-		}
-		if fresh == 0 {
-			break
-		}
-		if err := ctx.Err(); err != nil {
+		if err != nil {
 			p.release(0)
 			return err
 		}
+		if clean++; fresh > 0 {
+			clean = 0
+			p.haltAll(nil)
+		}
 	}
-	if len(p.threads) == 0 {
-		return control.ErrNoProcess
-	}
-	p.haltAll(nil)
-	if p.gone != nil {
+	if p.gone != nil || len(p.threads) == 0 {
 		return control.ErrNoProcess
 	}
 	return nil
+}
+
+// seizeNew seizes the threads that are listed and not known, and gives their number.
+func (p *process) seizeNew() (fresh int, err error) {
+	ids, err := tasks(p.pid)
+	if err != nil && len(ids) == 0 {
+		return 0, control.ErrNoProcess
+	}
+	for _, tid := range ids {
+		if p.threads[tid] != nil {
+			continue
+		}
+		switch err := seize(tid, seizeOptions); {
+		case err == nil:
+			p.threads[tid] = &thread{tid: tid, running: true}
+			fresh++
+		case errors.Is(err, unix.ESRCH), ending(tid):
+		case errors.Is(err, unix.EPERM) && tracerOf(tid) == unix.Gettid():
+			// Its creator had been seized: it was, by that.
+			p.threads[tid] = &thread{tid: tid, running: true, fresh: true}
+			fresh++
+		default:
+			return fresh, refused(p.pid, err)
+		}
+	}
+	return fresh, nil
 }
 
 // attachable says why a process cannot be attached to, as far as that is known.

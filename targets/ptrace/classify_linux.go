@@ -91,7 +91,7 @@ func (p *process) event(th *thread, event int) *control.Stop {
 	msg, _ := eventMessage(th.tid)
 	switch event {
 	case unix.PTRACE_EVENT_CLONE:
-		if p.threads[msg] == nil {
+		if p.threads[msg] == nil && !ending(msg) {
 			p.threads[msg] = &thread{tid: msg, running: true, fresh: true}
 		}
 		return nil

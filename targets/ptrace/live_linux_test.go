@@ -333,7 +333,8 @@ func TestAttachDetach(t *testing.T) {
 	for i := range rounds {
 		tg, err := Attach(context.Background(), cmd.Process.Pid, Options{})
 		if err != nil {
-			t.Fatalf("round %d: %v", i, err)
+			cmd.Process.Signal(syscall.SIGTERM)
+			t.Fatalf("round %d: %v; the program: %v", i, err, cmd.Wait())
 		}
 		s := &subject{Target: tg, t: t, syms: syms}
 		s.findBias(exe)
