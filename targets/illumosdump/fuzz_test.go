@@ -199,7 +199,7 @@ func FuzzBzip2(f *testing.F) {
 
 // TestMutations opens 2,000 damaged copies of each form that is read differently.
 func TestMutations(t *testing.T) {
-	d := sample(80)
+	d := sample(40)
 	for _, form := range forms {
 		t.Run(form.name, func(t *testing.T) {
 			every := 1

@@ -17,7 +17,7 @@ import (
 // TestSavecore: what is written is what the fixture, which follows savecore, writes
 // directly.
 func TestSavecore(t *testing.T) {
-	d := sample(1500)
+	d := sample(1000)
 	d.Vtop = append(d.Vtop, dumpfile.Vtop{AS: kas, VA: 0xffffffff00000000, PFN: 1}) // not in the dump
 	want := file(t, d, "vmcore")
 	for _, form := range []string{"serial", "stored", "old", "lzjb", "bzip2", "bzip2 and pages"} {
@@ -25,7 +25,7 @@ func TestSavecore(t *testing.T) {
 		var said []string
 		x := open(t, file(t, d, form), Options{})
 		got, err := x.Savecore(context.Background(), Save{Dir: dir, N: 3, Log: func(s string) { said = append(said, s) }})
-		if err != nil || got != (Saved{Pages: 1500}) {
+		if err != nil || got != (Saved{Pages: 1000}) {
 			t.Fatalf("%s: %+v, %v", form, got, err)
 		}
 		b, err := os.ReadFile(filepath.Join(dir, "vmcore.3"))
@@ -42,7 +42,7 @@ func TestSavecore(t *testing.T) {
 			t.Errorf("%s: left behind: %v", form, list)
 		}
 		if s := strings.Join(said, "\n"); !strings.Contains(s, "pfn 1 not found for as=fffffffffbc30000, va=ffffffff00000000") ||
-			!strings.HasSuffix(s, "1500 of 1500 pages saved") {
+			!strings.HasSuffix(s, "1000 of 1000 pages saved") {
 			t.Errorf("%s: says %s", form, s)
 		}
 	}

@@ -151,7 +151,7 @@ func checkPages(t *testing.T, x *Target, d *dumpfile.Dump) {
 
 // TestForms reads every page and every translation of every form.
 func TestForms(t *testing.T) {
-	d := sample(2500)
+	d := sample(1300)
 	for _, f := range forms {
 		t.Run(f.name, func(t *testing.T) {
 			x := open(t, file(t, d, f.name), Options{})
@@ -166,7 +166,7 @@ func TestForms(t *testing.T) {
 					t.Errorf("%#x in %#x, which is not translated, is %#x", v.VA, v.AS, pfn)
 				}
 			}
-			if c := x.Coverage(); c != (system.Coverage{Pages: 2500, Kept: 2500}) {
+			if c := x.Coverage(); c != (system.Coverage{Pages: 1300, Kept: 1300}) {
 				t.Errorf("coverage is %+v", c)
 			}
 			if x.Warnings() != nil {
