@@ -13,13 +13,13 @@ import (
 // devices, streams and messages.
 func threadDcmds() []*core.Dcmd {
 	return slices.Concat(kthreadDcmds(), stackDcmds(), cpuDcmds(), sobjDcmds(), taskqDcmds(), calloutDcmds(), cyclicDcmds(),
-		systemDcmds(), nvDcmds(), deviceDcmds(), containerDcmds(), lgrpDcmds())
+		systemDcmds(), nvDcmds(), deviceDcmds(), containerDcmds(), lgrpDcmds(), streamDcmds())
 }
 
 // threadWalkers are their walkers.
 func threadWalkers() []*core.Walker {
 	return slices.Concat(kthreadWalkers(), cpuWalkers(), sobjWalkers(), taskqWalkers(), calloutWalkers(), cyclicWalkers(),
-		systemWalkers(), nvWalkers(), deviceWalkers(), containerWalkers(), lgrpWalkers())
+		systemWalkers(), nvWalkers(), deviceWalkers(), containerWalkers(), lgrpWalkers(), streamWalkers())
 }
 
 // threadWhatis are the sources of ::whatis that threads are.
