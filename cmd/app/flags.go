@@ -67,15 +67,24 @@ func parseArgs(args []string) (*config, error) {
 			continue
 		case a == "--":
 			c.operands = append(c.operands, rest...)
-			return c, nil
+			return c, c.check()
+		case len(a) == 2 && a[0] == '+':
+			if a[1] != 'o' {
+				return c, quietly("illegal option -- %s", a)
+			}
+			if len(rest) == 0 {
+				return c, quietly("option requires an argument -- %s", a)
+			}
+			c.opts = append(c.opts, optWord{false, rest[0]})
+			rest = rest[1:]
 		case !c.asMDB && strings.HasPrefix(a, "--"):
 			used, err := c.long(a[2:], rest)
 			if err != nil {
 				return c, err
 			}
 			rest = rest[used:]
-		case len(a) > 1 && (a[0] == '-' || a[0] == '+'):
-			used, err := c.short(a[0] == '-', a[1:], rest)
+		case len(a) > 1 && a[0] == '-':
+			used, err := c.short(a[1:], rest)
 			if err != nil {
 				return c, err
 			}
@@ -84,19 +93,39 @@ func parseArgs(args []string) (*config, error) {
 			c.operands = append(c.operands, a)
 		}
 	}
-	return c, nil
+	return c, c.check()
+}
+
+// quietly is for command lines of which MDB says what is wrong and no more.
+func quietly(format string, args ...any) error {
+	return &usageError{msg: fmt.Sprintf(format, args...), quiet: true}
+}
+
+// check looks at what contradicts itself.
+func (c *config) check() error {
+	switch {
+	case strings.Contains(c.macroPath, ";"):
+		return quietly("macro path cannot contain semicolons")
+	case strings.Contains(c.modulePath, ";"):
+		return quietly("module path cannot contain semicolons")
+	case c.kernel && c.hasPid:
+		return quietly("-p and -k options are mutually exclusive")
+	case c.hasPid && len(c.operands) > 0:
+		return quietly("-p may not be used with other arguments")
+	}
+	return nil
 }
 
 // short reads a cluster of option letters; used is how many of the following
 // words were values.
-func (c *config) short(minus bool, word string, rest []string) (used int, err error) {
+func (c *config) short(word string, rest []string) (used int, err error) {
 	for word != "" {
 		l := word[0]
 		word = word[1:]
 		switch {
-		case minus && l == '?':
+		case l == '?':
 			c.help = true
-		case !minus && l != 'o', l == ':':
+		case l == ':':
 			return used, &usageError{msg: fmt.Sprintf("illegal option -- %c", l)}
 		case strings.IndexByte(switches, l) >= 0:
 			c.flag(l)
@@ -112,7 +141,7 @@ func (c *config) short(minus bool, word string, rest []string) (used int, err er
 				val = rest[used]
 				used++
 			}
-			if err := c.value(l, val, minus); err != nil {
+			if err := c.value(l, val); err != nil {
 				return used, err
 			}
 		default:
@@ -155,10 +184,10 @@ func (c *config) flag(l byte) {
 	}
 }
 
-func (c *config) value(l byte, v string, minus bool) error {
+func (c *config) value(l byte, v string) error {
 	switch l {
 	case 'o':
-		c.opts = append(c.opts, optWord{minus, v})
+		c.opts = append(c.opts, optWord{true, v})
 	case 'b':
 		c.bhyve, c.hasBhyve = v, true
 	case 'p':

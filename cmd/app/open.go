@@ -124,7 +124,7 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 func (a *app) objectAndCore(ctx context.Context, head []byte, files *system.Files) (core.Target, error) {
 	obj, dump := a.c.operands[0], a.c.operands[1]
 	if _, err := os.Stat(dump); err != nil {
-		return nil, openError(dump, err)
+		return nil, fmt.Errorf("failed to access %s: %s", dump, core.Reason(err))
 	}
 	t, err := a.core(ctx, dump, obj, files)
 	if !errors.Is(err, elfcore.ErrNotCore) {
