@@ -20,12 +20,12 @@ func (s physical) page(pfn uint64) ([]byte, error) {
 }
 
 // absent is why a frame is not in the pfn table: the kernel left it out, or, where
-// it leaves nothing out or the table is not all there, there is no knowing.
+// it leaves nothing out or could not write all, never came to write it.
 func (t *Target) absent() error {
 	switch {
 	case t.pfns.n < t.h.Pages:
 		return mem.ErrTruncated
-	case t.h.Flags&system.DumpAll != 0:
+	case t.h.Flags&system.DumpAll != 0 || t.h.Flags&system.DumpComplete == 0:
 		return mem.ErrNotDumped
 	}
 	return mem.ErrFiltered

@@ -96,6 +96,9 @@ func (t *Target) open(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if t.h.Flags&system.DumpComplete == 0 {
+		t.warn("dump is incomplete: the kernel could not write all of it")
+	}
 	limit := fileCache
 	if t.h.compressed() {
 		limit = metaCache

@@ -205,13 +205,20 @@ func TestReasons(t *testing.T) {
 	for _, tc := range []struct {
 		flags dumpfile.Flags
 		want  error
-	}{{dumpfile.Kernel, mem.ErrFiltered}, {dumpfile.All, mem.ErrNotDumped}} {
-		d.Flags = dumpfile.Complete | tc.flags
+		warns int
+	}{
+		{dumpfile.Complete | dumpfile.Kernel, mem.ErrFiltered, 0}, {dumpfile.Complete | dumpfile.All, mem.ErrNotDumped, 0},
+		{dumpfile.Kernel | dumpfile.Live, mem.ErrNotDumped, 1},
+	} {
+		d.Flags = tc.flags
 		x := open(t, file(t, d, "vmcore"), Options{})
 		n, err := x.Physical().ReadAt(b, missing)
 		var fault *mem.Error
 		if n != 0 || !errors.As(err, &fault) || fault.Err != tc.want || fault.Addr != missing {
 			t.Errorf("flags %#x: %d bytes, %v", tc.flags, n, err)
+		}
+		if len(x.Warnings()) != tc.warns {
+			t.Errorf("flags %#x: warnings %q", tc.flags, x.Warnings())
 		}
 	}
 	// Over the end of the last page before a gap.
