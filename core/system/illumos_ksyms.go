@@ -29,7 +29,7 @@ func readKsyms(r io.ReaderAt, size int64) (*sym.Table, error) {
 	}
 	le := binary.LittleEndian
 	var h [64]byte
-	if _, err := r.ReadAt(h[:], 0); err != nil {
+	if err := readAtFull(r, h[:], 0); err != nil {
 		return nil, fmt.Errorf("read header of kernel symbols: %w", err)
 	}
 	if string(h[:4]) != elf.ELFMAG || elf.Class(h[4]) != elf.ELFCLASS64 || elf.Data(h[5]) != elf.ELFDATA2LSB {
@@ -40,7 +40,7 @@ func readKsyms(r io.ReaderAt, size int64) (*sym.Table, error) {
 		return nil, fmt.Errorf("section headers of kernel symbols (%d at %#x) lie outside of them", shnum, shoff)
 	}
 	sh := make([]byte, shnum*entsize)
-	if _, err := r.ReadAt(sh, int64(shoff)); err != nil {
+	if err := readAtFull(r, sh, shoff); err != nil {
 		return nil, fmt.Errorf("read section headers of kernel symbols: %w", err)
 	}
 	for i := range shnum {
@@ -62,6 +62,18 @@ func readKsyms(r io.ReaderAt, size int64) (*sym.Table, error) {
 	return nil, errors.New("kernel symbols have no symbol table")
 }
 
+// readAtFull reads all of b or fails: an io.ReaderAt may say io.EOF with the last byte.
+func readAtFull(r io.ReaderAt, b []byte, off uint64) error {
+	n, err := r.ReadAt(b, int64(off))
+	switch {
+	case n == len(b):
+		return nil
+	case err == nil:
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
 // ksymsSection reads the bytes of the section whose header is at s.
 func ksymsSection(r io.ReaderAt, size int64, s []byte) ([]byte, error) {
 	off, n := binary.LittleEndian.Uint64(s[24:]), binary.LittleEndian.Uint64(s[32:])
@@ -69,7 +81,7 @@ func ksymsSection(r io.ReaderAt, size int64, s []byte) ([]byte, error) {
 		return nil, fmt.Errorf("section of kernel symbols (%d bytes at %#x) lies outside of them", n, off)
 	}
 	b := make([]byte, n)
-	if _, err := r.ReadAt(b, int64(off)); err != nil && !(errors.Is(err, io.EOF) && n == 0) {
+	if err := readAtFull(r, b, off); err != nil {
 		return nil, fmt.Errorf("read kernel symbols: %w", err)
 	}
 	return b, nil
@@ -90,14 +102,14 @@ func (k *IllumosKernel) Variable(name string) (uint64, bool) {
 	if r == nil || size < int64(len(h)) {
 		return 0, false
 	}
-	if _, err := r.ReadAt(h[:], 0); err != nil {
+	if err := readAtFull(r, h[:], 0); err != nil {
 		return 0, false
 	}
 	off, n := le.Uint64(h[32:]), min(int(le.Uint16(h[56:])), maxKsymsPhdrs)
 	o := &ObjectSpace{file: &elffile.File{File: &elf.File{FileHeader: elf.FileHeader{Entry: le.Uint64(h[24:]), ByteOrder: le}}}}
 	for i := range n {
 		var p [56]byte
-		if _, err := r.ReadAt(p[:], int64(off)+int64(i*len(p))); err != nil || off > uint64(size) {
+		if off > uint64(size) || readAtFull(r, p[:], off+uint64(i*len(p))) != nil {
 			break
 		}
 		o.progs = append(o.progs, elf.ProgHeader{
