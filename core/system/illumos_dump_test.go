@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -241,6 +242,26 @@ func TestNodePanicReg(t *testing.T) {
 		if err != nil || regs.Addr == 0 || r.PC() != regs.Get("r_rip") || r.FP() != regs.Get("r_rbp") {
 			t.Errorf("registers of the trap at %#x: %+v, %v", regs.Addr, r, err)
 		}
+	}
+}
+
+// TestNodeLive takes no registers of a thread that runs from a dump of a live system,
+// in which nothing has kept them.
+func TestNodeLive(t *testing.T) {
+	n := makeNode(illumos.Real(), illumos.Options{}, func(sys *illumos.System) {
+		sys.OnRender(func() { sys.Global("panic_thread").Set("", 0) })
+	})
+	running := 0
+	for _, th := range n.sys.Sched.Threads {
+		_, err := n.k.ThreadStack(nil, th.Addr)
+		if onproc := th.Get("t_state") == 4; onproc != errors.Is(err, system.ErrNoRegs) {
+			t.Errorf("thread %#x, running %v: %v", th.Addr, onproc, err)
+		} else if onproc {
+			running++
+		}
+	}
+	if running == 0 {
+		t.Error("no thread runs")
 	}
 }
 

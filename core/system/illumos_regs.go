@@ -152,8 +152,17 @@ const (
 	labelFP = 2
 )
 
-// label reads a thread's label, with the frame pointer of the frame it was left in.
+// onProc is t_state of a thread that runs (TS_ONPROC of sys/thread.h).
+const onProc = 4
+
+// label reads a thread's label, with the frame pointer of the frame it was left in. That
+// of a thread that runs is stale, unless a panic stopped its CPU.
 func (k *IllumosKernel) label(thread uint64) (l [len(labelRegs)]uint64, err error) {
+	if k.PanicThread() == 0 {
+		if state, err := k.uintMember(k.space, "kthread_t", "t_state", thread); err == nil && state == onProc {
+			return l, fmt.Errorf("thread %x is running: %w", thread, ErrNoRegs)
+		}
+	}
 	m, err := k.member("kthread_t", "t_pcb")
 	if err != nil {
 		return l, err
