@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,7 @@ const (
 	nvListArray    = 20
 	nvBool         = 21
 	nvBoolArray    = 24
-	maxNVDepth     = 64
+	maxNVPairs     = 1 << 20
 	maxNVPair      = 64 << 20
 	nvNameOffset   = 16
 	nvStringsPoint = 8 // bytes for each string before those of a string array
@@ -194,7 +195,8 @@ type nvShow struct {
 	c              *core.Ctx
 	v              *view
 	recurse, quiet bool
-	depth          int
+	path           []uint64 // the lists that the list shown is in
+	pairs          int
 }
 
 // nvlist prints the pairs of a list.
@@ -204,11 +206,11 @@ func (v *view) nvlist(c *core.Ctx, at uint64, recurse, quiet bool) error {
 }
 
 func (s *nvShow) list(at uint64, path string) error {
-	if s.depth == maxNVDepth {
-		return fmt.Errorf("nvlist at %x: lists are nested deeper than %d", at, maxNVDepth)
+	if slices.Contains(s.path, at) {
+		return fmt.Errorf("nvlist at %x is in itself", at)
 	}
-	s.depth++
-	defer func() { s.depth-- }()
+	s.path = append(s.path, at)
+	defer func() { s.path = s.path[:len(s.path)-1] }()
 	for p, err := range s.v.nvpairs(at) {
 		if err == nil {
 			err = s.pair(p, path)
@@ -231,6 +233,9 @@ func (s *nvShow) pair(at uint64, path string) error {
 	p, err := s.v.nvpair(at)
 	if err != nil {
 		return err
+	}
+	if s.pairs++; s.pairs > maxNVPairs {
+		return fmt.Errorf("nvpair at %x: there are more than %d", at, maxNVPairs)
 	}
 	if s.c.Opts.JSON {
 		return s.record(at, path+p.name, p)
