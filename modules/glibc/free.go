@@ -54,6 +54,9 @@ func (h *Heap) tcacheEntries(c Chunk) (counts [tcBins]uint64, entries [tcBins]ui
 // chunk of the bin's class wherever there is an entry and nowhere else. One that
 // holds nothing cannot be told from other empty memory and has nothing to mark.
 func (h *Heap) isTcache(c Chunk) bool {
+	if c.Size != tcSize+header && c.Size != tcOldSize+header {
+		return false // asked of every chunk: no arrays for most
+	}
 	counts, entries, ok := h.tcacheEntries(c)
 	if !ok {
 		return false

@@ -30,12 +30,14 @@ type marker struct {
 	lo, hi uint64 // bounds of all regions
 	words  uint64 // searched
 	buf    []byte
+	view   mem.Viewer // nil if the memory has to be copied
 }
 
 const markBuf = 256 << 10
 
 func newMarker(c *core.Ctx, h *Heap) *marker {
 	m := &marker{h: h, c: c, marked: make([]uint64, len(h.chunks)/64+1), buf: make([]byte, markBuf)}
+	m.view, _ = h.space.(mem.Viewer)
 	if n := len(h.Regions); n > 0 {
 		m.lo, m.hi = h.Regions[0].Start, h.Regions[n-1].End
 	}
@@ -68,10 +70,12 @@ func (m *marker) scan(start, end uint64) {
 		if m.c.Err() != nil {
 			return
 		}
-		n, err := m.h.space.ReadAt(m.buf[:min(uint64(len(m.buf)), (end-at)&^7)], mem.Addr(at))
-		n &^= 7
-		for b := m.buf[:n]; len(b) >= 8; b = b[8:] {
-			m.word(binary.LittleEndian.Uint64(b))
+		b, err := m.read(at, int(min(uint64(len(m.buf)), (end-at)&^7)))
+		n := len(b) &^ 7
+		for b := b[:n]; len(b) >= 8; b = b[8:] {
+			if w := binary.LittleEndian.Uint64(b); w-m.lo < m.hi-m.lo {
+				m.word(w)
+			}
 		}
 		m.words += uint64(n) / 8
 		at += uint64(n)
@@ -79,6 +83,17 @@ func (m *marker) scan(start, end uint64) {
 			at = (at + 4096) &^ 4095
 		}
 	}
+}
+
+// read gives up to n bytes, as they lie in the core if that is possible.
+func (m *marker) read(at uint64, n int) ([]byte, error) {
+	if m.view != nil {
+		if b := m.view.View(mem.Addr(at), n); b != nil {
+			return b, nil
+		}
+	}
+	n, err := m.h.space.ReadAt(m.buf[:n], mem.Addr(at))
+	return m.buf[:n], err
 }
 
 // isRoot tells memory in which pointers may stand: what can be written to, and
