@@ -117,6 +117,28 @@ func TestIllumosRing(t *testing.T) {
 	}
 }
 
+// TestIllumosBrokenTypes asks a module for types that cannot be read.
+func TestIllumosBrokenTypes(t *testing.T) {
+	f := newFakeKernel(t, 0)
+	f.modules()
+	f.load(fakeModule{"bad", 0xfffffffff7900000, 0xffffffffc0100000, nil, []byte("\xf1\xcf\x02\x00 this is no type data, whatever it says"), true})
+	f.load(fakeModule{"none", 0xfffffffff7a00000, 0xffffffffc0200000, nil, nil, true})
+	k := f.open()
+	sc := k.TypeScope(k.Module("bad").Object)
+	if sc == nil {
+		t.Fatal("no types, and no reason")
+	}
+	if _, err := sc.Lookup("int"); err == nil || !strings.Contains(err.Error(), "read types of bad at 0x") {
+		t.Error(err)
+	}
+	if sc := k.TypeScope(k.Module("none").Object); sc != nil {
+		t.Errorf("types of a module without: %v", sc)
+	}
+	if ty, err := k.TypeScope(k.Module("zfs").Object).Lookup("struct spa"); err != nil || ty.Size() != 16 {
+		t.Errorf("types of another module: %v %v", ty, err)
+	}
+}
+
 // TestIllumosRegisters reads panicbuf and labels.
 func TestIllumosRegisters(t *testing.T) {
 	f := newFakeKernel(t, 0)

@@ -24,24 +24,46 @@ type moduleTypes struct {
 	once sync.Once
 	file *ctf.File
 	err  error
+
+	ownOnce sync.Once
+	own     *ctf.File // before the parent is imported
+	ownErr  error
 }
 
 // TypeScope implements core.Types: the types of a module, or, for the whole kernel,
 // genunix's.
 func (k *IllumosKernel) TypeScope(o *sym.Object) ctype.Scope {
+	m := k.byObject[o]
 	if o == k.ns.Kernel {
-		if m := k.byName[parentModule]; m != nil && k.types(m) != nil {
-			return &kernelTypes{k.types(m), k}
-		}
+		m = k.byName[parentModule]
+	}
+	if m == nil {
 		return nil
 	}
-	if m := k.byObject[o]; m != nil {
-		if f := k.types(m); f != nil {
-			return f
-		}
+	switch f := k.types(m); {
+	case f == nil && m.types.err != nil:
+		return &brokenTypes{m.Name, m.types.err}
+	case f == nil:
+		return nil
+	case o == k.ns.Kernel:
+		return &kernelTypes{f, k}
+	default:
+		return f
 	}
-	return nil
 }
+
+// brokenTypes stands for type data that cannot be read: whoever looks for a type there
+// is told why.
+type brokenTypes struct {
+	label string
+	err   error
+}
+
+func (b *brokenTypes) Label() string                                          { return b.label }
+func (b *brokenTypes) PointerSize() int                                       { return 8 }
+func (b *brokenTypes) Lookup(string) (*ctype.Type, error)                     { return nil, b.err }
+func (b *brokenTypes) All() iter.Seq[*ctype.Type]                             { return func(func(*ctype.Type) bool) {} }
+func (b *brokenTypes) SymbolType(string, uint64, uint32) (*ctype.Type, error) { return nil, b.err }
 
 // TypeError is why a module has no types: nil if it has or never had any.
 func (k *IllumosKernel) TypeError(m *KernelModule) error {
@@ -57,6 +79,38 @@ func (k *IllumosKernel) types(m *KernelModule) *ctf.File {
 }
 
 func (k *IllumosKernel) openTypes(m *KernelModule) (*ctf.File, error) {
+	f, err := k.ownTypes(m)
+	if f == nil || err != nil {
+		return nil, err
+	}
+	parent := f.ParentName()
+	if parent == "" {
+		return f, nil
+	}
+	// A parent has none itself: in a damaged kernel modules may be each other's.
+	p := k.byName[parent]
+	if p == nil || p == m {
+		return f, fmt.Errorf("types of %s: parent %s not loaded", m.Name, parent)
+	}
+	pf, err := k.ownTypes(p)
+	if pf == nil || err != nil || pf.ParentName() != "" {
+		return f, fmt.Errorf("types of %s: parent %s not loaded", m.Name, parent)
+	}
+	if err := f.Import(pf); err != nil {
+		return f, fmt.Errorf("failed to import parent types into %s: %w", m.Name, err)
+	}
+	return f, nil
+}
+
+// ownTypes opens the type data of a module without its parent's.
+func (k *IllumosKernel) ownTypes(m *KernelModule) (*ctf.File, error) {
+	t := &m.types
+	t.ownOnce.Do(func() { t.own, t.ownErr = k.readTypes(m) })
+	return t.own, t.ownErr
+}
+
+// readTypes reads through mapSpace: to look into page tables takes types.
+func (k *IllumosKernel) readTypes(m *KernelModule) (*ctf.File, error) {
 	if m.ctf == 0 || m.ctfSize == 0 {
 		return nil, nil
 	}
@@ -67,21 +121,12 @@ func (k *IllumosKernel) openTypes(m *KernelModule) (*ctf.File, error) {
 		return nil, fmt.Errorf("type data of %s at %#x: %d bytes are too many", m.Name, m.ctf, m.ctfSize)
 	}
 	b := make([]byte, m.ctfSize)
-	if err := mem.ReadFull(k.space, b, mem.Addr(m.ctf)); err != nil {
+	if err := mem.ReadFull(mapSpace{k}, b, mem.Addr(m.ctf)); err != nil {
 		return nil, fmt.Errorf("failed to read %d bytes of debug data for %s at %#x: %w", m.ctfSize, m.Name, m.ctf, err)
 	}
 	f, err := ctf.Open(b, ctf.Options{Label: m.Name, PointerSize: 8, Symtab: func() ([]ctf.Symbol, []byte) { return k.ctfSymbols(m) }})
 	if err != nil {
 		return nil, fmt.Errorf("read types of %s at %#x: %w", m.Name, m.ctf, err)
-	}
-	if parent := f.ParentName(); parent != "" {
-		p := k.byName[parent]
-		if p == nil || p == m || k.types(p) == nil {
-			return f, fmt.Errorf("types of %s: parent %s not loaded", m.Name, parent)
-		}
-		if err := f.Import(k.types(p)); err != nil {
-			return f, fmt.Errorf("failed to import parent types into %s: %w", m.Name, err)
-		}
 	}
 	return f, nil
 }
