@@ -270,7 +270,7 @@ func (m *KernelModule) makeObject(k *IllumosKernel) {
 		if kind != sym.Symtab {
 			return nil, nil
 		}
-		return m.readSymbols(k.space)
+		return m.readSymbols(mapSpace{k}) // the types that page tables take are found by symbols
 	})
 	m.Object = o
 }
