@@ -29,6 +29,11 @@ func runStatus(c *core.Ctx) error {
 	default:
 		c.Printf("debugging %s\n", cx.Target.Name())
 	}
+	if c.Execution().State() == core.StateStopped {
+		for _, e := range c.Execution().Engine().Matched() {
+			c.Printf("event: %s\n", c.EventText(e))
+		}
+	}
 	if c.Opt('v') {
 		if d, ok := core.As[core.StatusDetailer](cx); ok {
 			d.StatusDetail(c.P)
@@ -57,6 +62,8 @@ var abilities = []struct {
 	{"environment", reflect.TypeFor[core.Environ]()},
 	{"auxiliary vector", reflect.TypeFor[core.Auxiliary]()},
 	{"external data", reflect.TypeFor[core.Xdata]()},
+	{"execution control", reflect.TypeFor[core.Live]()},
+	{"writing registers", reflect.TypeFor[core.RegisterWriter]()},
 	{"reopening for writing", reflect.TypeFor[core.Reopener]()},
 }
 

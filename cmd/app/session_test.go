@@ -74,6 +74,10 @@ func TestSessions(t *testing.T) {
 		t.Fatalf("no sessions: %v", err)
 	}
 	cache := t.TempDir()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, file := range scripts {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			prepare(t, file)
@@ -88,6 +92,7 @@ func TestSessions(t *testing.T) {
 					e.Setenv("TERM", "dumb")
 					e.Setenv("LC_ALL", "C")
 					e.Setenv("TZ", "UTC")
+					e.Setenv("ROOT", root)
 					return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o755)
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
