@@ -22,9 +22,6 @@ func threadWalkers() []*core.Walker {
 		systemWalkers(), nvWalkers(), deviceWalkers(), containerWalkers(), lgrpWalkers(), streamWalkers())
 }
 
-// threadWhatis are the sources of ::whatis that threads are.
-func threadWhatis() []*core.WhatisSource { return nil }
-
 // seq2 is a walk over addresses.
 type seq2 = iter.Seq2[uint64, error]
 

@@ -328,12 +328,20 @@ func (w *bufferWalk) allocatedIn(s *slab) bool {
 			return false
 		}
 	}
-	for i := range uint64(s.chunks) {
-		if taken[i/64]&(1<<(i%64)) == 0 {
-			continue
+	w.in.within(s.base, s.base+uint64(s.chunks)*chunk, func(buf uint64) {
+		if i := (buf - s.base) / chunk; s.base+i*chunk == buf {
+			taken[i/64] &^= 1 << (i % 64)
 		}
-		if buf := s.base + i*chunk; !w.in.has(buf) && !w.give(buf, 0) {
-			return false
+	})
+	for i, word := range taken {
+		for ; word != 0; word &= word - 1 {
+			n := uint64(i*64 + bits.TrailingZeros64(word))
+			if n >= uint64(s.chunks) {
+				return true
+			}
+			if !w.give(s.base+n*chunk, 0) {
+				return false
+			}
 		}
 	}
 	return true

@@ -138,3 +138,11 @@ func (s sorted) has(buf uint64) bool {
 	_, ok := slices.BinarySearch(s, buf)
 	return ok
 }
+
+// within calls f for those from an address to another.
+func (s sorted) within(from, to uint64, f func(buf uint64)) {
+	i, _ := slices.BinarySearch(s, from)
+	for ; i < len(s) && s[i] < to; i++ {
+		f(s[i])
+	}
+}
