@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 \
 	freebsd/amd64 freebsd/arm64 illumos/amd64
 
-.PHONY: build run test bench fmt vet docs cross clean
+.PHONY: build run test bench fmt vet docs sample cross clean
 
 build:
 	$(GO) build -trimpath -o bin/xmdb ./cmd/xmdb
@@ -32,6 +32,10 @@ vet:
 
 docs: build
 	./bin/xmdb --gen-docs docs
+
+# The crash dump that the binary has built in, from its scenario.
+sample:
+	$(GO) run ./fixtures/sample/make
 
 cross:
 	@for p in $(PLATFORMS); do \

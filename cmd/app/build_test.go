@@ -30,7 +30,7 @@ func TestBuild(t *testing.T) {
 	if err := plan.build(); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(made, "--sample", "-e", "::users ! sort -k 3").CombinedOutput()
+	out, err := exec.Command(made, "--sample=process", "-e", "::users ! sort -k 3").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "ada           1000\n") || strings.Count(string(out), "\n") != 9 {
 		t.Errorf("::users of the built program: %v\n%s", err, out)
 	}

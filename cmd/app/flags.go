@@ -29,10 +29,11 @@ type config struct {
 	hasPrompt                  bool
 
 	// xmdb's own
-	json, sample, help, version bool
-	noStop                      bool
-	run                         []string // --run PROGRAM ARGS
-	internal                    string   // --gen-docs DIR
+	json, help, version bool
+	sample              sampleKind
+	noStop              bool
+	run                 []string // --run PROGRAM ARGS
+	internal            string   // --gen-docs DIR
 }
 
 type optWord struct {
@@ -231,7 +232,11 @@ func (c *config) long(word string, rest []string) (used int, err error) {
 	}
 	switch name {
 	case "sample":
-		c.sample = true
+		if c.sample = sampleKind(val); !glued {
+			c.sample = sampleDump
+		} else if c.sample != sampleDump && c.sample != sampleProcess {
+			return 0, &usageError{msg: "there is no sample " + val}
+		}
 	case "help":
 		c.help = true
 	case "version":

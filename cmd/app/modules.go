@@ -23,10 +23,10 @@ func builtins() []*core.Module {
 }
 
 // scripts makes the Lua modules of the program available, and those that ::load
-// finds in files. The sample's own module comes along with the sample.
+// finds in files. The sample process's own module comes along with it.
 func (a *app) scripts() {
 	var extra []lua.Source
-	if a.c.sample {
+	if a.c.sample == sampleProcess {
 		extra = append(extra, lua.Source{File: "sample.lua", Text: sample.Users})
 	}
 	a.s.Finder = lua.Finder(a.s, nil, extra...)

@@ -208,15 +208,22 @@ func (a *app) dump(ctx context.Context, path, unix string) (core.Target, error) 
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	o := illumosdump.Options{Unix: unix, Progress: progress("reading " + path)}
-	if s, err := store.Open("", 0); err == nil {
-		o.Cache = s
-	}
+	o := dumpOptions(path)
+	o.Unix = unix
 	t, err := illumosdump.Open(ctx, path, o)
 	if err != nil {
 		return nil, openError(path, err)
 	}
 	return t, nil
+}
+
+// dumpOptions are those of every crash dump: its index is kept in the user's cache.
+func dumpOptions(name string) illumosdump.Options {
+	o := illumosdump.Options{Progress: progress("reading " + name)}
+	if s, err := store.Open("", 0); err == nil {
+		o.Cache = s
+	}
+	return o
 }
 
 func isELF(head []byte) bool { return strings.HasPrefix(string(head), "\x7fELF") }

@@ -161,7 +161,7 @@ func TestTerminalPromptAndEnd(t *testing.T) {
 }
 
 func TestTerminalCompletion(t *testing.T) {
-	tt := onTerminal(t, "", nil, "--sample")
+	tt := onTerminal(t, "", nil, "--sample=process")
 	tt.expect(`Your turn`)
 	tt.prompt()
 	// The only dcmd of that start.

@@ -62,8 +62,8 @@ func (a *app) run(ctx context.Context) int {
 	if code := a.options(); code != exitOK {
 		return code
 	}
-	if a.c.sample {
-		if err := a.openSample(); err != nil {
+	if a.c.sample != noSample {
+		if err := a.openSample(ctx); err != nil {
 			return report(a.c, err)
 		}
 	} else if code := a.open(ctx); code != exitOK {
@@ -75,7 +75,7 @@ func (a *app) run(ctx context.Context) int {
 	switch {
 	case a.c.hasEval:
 		return a.evalString(ctx)
-	case a.c.sample:
+	case a.c.sample != noSample:
 		a.tour(ctx)
 	}
 	return a.interact(ctx)

@@ -13,11 +13,34 @@ import (
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/fixtures/sample"
 	"github.com/xmdb/xmdb/targets/elfcore"
+	"github.com/xmdb/xmdb/targets/illumosdump"
 )
 
-// openSample unpacks the built-in sample into a directory of its own, which goes
-// when the program ends, and opens it.
-func (a *app) openSample() error {
+// sampleKind is which of the built-in samples is opened.
+type sampleKind string
+
+// What --sample= names; without a name it is the dump.
+const (
+	noSample      sampleKind = ""
+	sampleDump    sampleKind = "dump"
+	sampleProcess sampleKind = "process"
+)
+
+func (a *app) openSample(ctx context.Context) error {
+	if a.c.sample == sampleProcess {
+		return a.openSampleProcess(ctx)
+	}
+	t, err := illumosdump.OpenAt(ctx, sample.Name, bytes.NewReader(sample.Vmdump), int64(len(sample.Vmdump)), dumpOptions(sample.Name))
+	if err != nil {
+		return err
+	}
+	a.attach(t)
+	return nil
+}
+
+// openSampleProcess unpacks a program and its core into a directory of their own, which
+// goes when this program ends, and opens them.
+func (a *app) openSampleProcess(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "xmdb-sample-")
 	if err != nil {
 		return err
@@ -31,7 +54,7 @@ func (a *app) openSample() error {
 	if err := unpack("sample.core.zst", dump); err != nil {
 		return err
 	}
-	t, err := elfcore.Open(context.Background(), dump, elfcore.Options{Program: exe, Files: system.NewFiles("")})
+	t, err := elfcore.Open(ctx, dump, elfcore.Options{Program: exe, Files: system.NewFiles("")})
 	if err != nil {
 		return err
 	}
@@ -60,10 +83,21 @@ func unpack(name, path string) error {
 	return f.Close()
 }
 
-// stop is one command of the tour and what to say before it.
+// stop is one command of a tour and what to say before it.
 type stop struct{ say, cmd string }
 
-var theTour = []stop{
+var dumpTour = []stop{
+	{"A SmartOS node has panicked. This is its dump as the kernel wrote it, compressed.", "::status"},
+	{"Where? The panicking thread's stack, by the kernel's own symbols.", "$C"},
+	{"The node's zones: a native one, an LX one, guests of KVM and bhyve.", "::zone"},
+	{"Who runs in them? The first process of each, by name; ZONE is the zone's id.",
+		`::pgrep -x "zsched|init|zhyve|qemu-system-x86" | ::ps -z`},
+	{"And who was it that panicked? Members by name, from the types in the dump.",
+		"*panic_thread::print kthread_t t_procp | ::print -t proc_t p_user.u_psargs p_pidp->pid_id p_zone->zone_name p_lwpcnt p_cred->cr_uid"},
+	{"Of all threads, those that are in ZFS and wait for a lock, each stack once.", "::stacks -m zfs -t sleep -S cv"},
+}
+
+var processTour = []stop{
 	{"A job server died. What is there to look at?", "::status"},
 	{"Where did it die? Frame pointers, functions, arguments.", "$C"},
 	{"What were its threads doing?", "::walk thread | ::findstack"},
@@ -74,10 +108,21 @@ var theTour = []stop{
 	{"", "::users"},
 }
 
+// What to try next.
+const (
+	dumpNext = `::panicinfo, ::msgbuf, ::cpuinfo -v, ::ptree, ::memstat,
+// ::pgrep sshd | ::pfiles, ::walk thread | ::findstack -v, ::help, ::dcmds; $q leaves.`
+	processNext = "::help, ::dcmds, and $q to leave."
+)
+
 // tour runs the commands of the tour, each echoed after the prompt.
 func (a *app) tour(ctx context.Context) {
-	fmt.Println("This is xmdb on its built-in sample: the core of a small program.")
-	for _, s := range theTour {
+	stops, what, next := dumpTour, "the crash dump of an illumos kernel", dumpNext
+	if a.c.sample == sampleProcess {
+		stops, what, next = processTour, "the core of a small program", processNext
+	}
+	fmt.Printf("This is xmdb on its built-in sample: %s.\n", what)
+	for _, s := range stops {
 		if s.say != "" {
 			fmt.Printf("\n// %s\n", s.say)
 		}
@@ -87,6 +132,6 @@ func (a *app) tour(ctx context.Context) {
 		a.s.Out.Flush()
 	}
 	if a.tty {
-		fmt.Println("\n// Your turn: ::help, ::dcmds, and $q to leave.")
+		fmt.Print("\n// Your turn: " + next + "\n")
 	}
 }

@@ -17,14 +17,18 @@ import (
 
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/fixtures"
+	"github.com/xmdb/xmdb/fixtures/illumos"
 	"github.com/xmdb/xmdb/fixtures/sample"
 	"github.com/xmdb/xmdb/targets/elfcore"
 )
 
-// maxSample is how large the sample in the binary may be, compressed, bytes.
-const maxSample = 1 << 20
+// How large the samples in the binary may be, compressed, bytes.
+const (
+	maxSample     = 1 << 20 // the process
+	maxSampleDump = 2 << 20
+)
 
-// tourOf unpacks a sample into a directory and gives what the tour prints of it,
+// tourOf unpacks a sample of a process into a directory and gives what the tour prints of it,
 // and by what compiler the program was made.
 func tourOf(t *testing.T, read func(name string) ([]byte, error)) (text, compiler string) {
 	t.Helper()
@@ -58,7 +62,7 @@ func tourOf(t *testing.T, read func(name string) ([]byte, error)) (text, compile
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newApp(&config{prog: "xmdb", noRC: true, sample: true}, nil)
+	a := newApp(&config{prog: "xmdb", noRC: true, sample: sampleProcess}, nil)
 	defer a.close()
 	var out bytes.Buffer
 	a.s.Out.SetOutput(&out)
@@ -66,7 +70,7 @@ func tourOf(t *testing.T, read func(name string) ([]byte, error)) (text, compile
 	a.attach(target)
 	a.scripts()
 	a.activate()
-	for _, stop := range theTour {
+	for _, stop := range processTour {
 		out.WriteString("> " + stop.cmd + "\n")
 		if err := a.s.Eval.Eval(context.Background(), a.s, stop.cmd); err != nil {
 			t.Errorf("%s: %v", stop.cmd, err)
@@ -100,6 +104,56 @@ var (
 	number   = regexp.MustCompile(`\b(?:0x)?[0-9a-f]{3,16}\b|\+(?:0x)?[0-9a-f]+`)
 )
 
+// TestSampleRebuilt makes the sample dump anew: it is the one in the binary.
+func TestSampleRebuilt(t *testing.T) {
+	var b bytes.Buffer
+	if err := illumos.WriteSample(&b); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() > maxSampleDump {
+		t.Errorf("the sample has %d bytes, more than %d", b.Len(), maxSampleDump)
+	}
+	if !bytes.Equal(b.Bytes(), sample.Vmdump) {
+		t.Error("fixtures/sample/vmdump.0 is not what the scenario gives: run `make sample`")
+	}
+}
+
+// TestSampleTour runs the tour of the dump: every command has something to show.
+func TestSampleTour(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	a := newApp(&config{prog: "xmdb", noRC: true, sample: sampleDump}, nil)
+	defer a.close()
+	if err := a.openSample(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var all, out bytes.Buffer
+	a.s.Out.SetOutput(&out)
+	a.s.Stderr = &out
+	a.scripts()
+	a.activate()
+	for _, stop := range dumpTour {
+		out.Reset()
+		if err := a.s.Eval.Eval(t.Context(), a.s, stop.cmd); err != nil {
+			t.Errorf("%s: %v", stop.cmd, err)
+		}
+		a.s.Out.Flush()
+		if lines := strings.Count(out.String(), "\n"); lines < 4 || lines > 40 {
+			t.Errorf("%s: %d lines", stop.cmd, lines)
+		}
+		all.Write(out.Bytes())
+	}
+	for _, want := range []string{"headnode", "BAD TRAP", "dsl_dataset_hold_obj+", "qemu-system-x86", "zoneadmd -z", "rw_enter_sleep+", "shutting_down"} {
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("the tour says nothing of %s:\n%s", want, all.String())
+		}
+	}
+	for _, no := range []string{"xmdb:", "warning"} {
+		if strings.Contains(all.String(), no) {
+			t.Errorf("the tour has %q:\n%s", no, all.String())
+		}
+	}
+}
+
 // sameThreads takes the threads' ids out and sorts their stacks: the kernel lists
 // threads in the order in which they came to rest.
 func sameThreads(text string) string {
@@ -119,9 +173,9 @@ func sameThreads(text string) string {
 	return strings.Join(commands, "")
 }
 
-// TestSampleRebuilt makes the sample anew, by the script that made the one in
+// TestProcessRebuilt makes the sample process anew, by the script that made the one in
 // the binary: the tour says the same of both.
-func TestSampleRebuilt(t *testing.T) {
+func TestProcessRebuilt(t *testing.T) {
 	fixtures.Need(t, "gcc", "setarch", "zstd")
 	if _, err := fixtures.Make(t.Context(), "c/small"); err != nil {
 		fixtures.Build(t, "c/small") // skips where no cores are written, and says why

@@ -41,7 +41,8 @@ xmdb's own:
         --run program [args ...]
                    start a program, halted before its first instruction
         --no-stop  with -p: look at the process without halting it
-        --sample   open the built-in sample core and show a short tour
+        --sample   open the built-in sample, a crash dump of an illumos kernel,
+                   and show a short tour; --sample=process: a process's core
         --version  print the version
         --help     print this text
 
