@@ -24,6 +24,8 @@ func OpenTypes(in *Info) (ctype.Scope, error) {
 	}
 	c, err := ctf.FromELF(set.File.File, in.Object.Name)
 	switch {
+	case err == nil && c.GNU() && set.WithSection(".debug_info", ".zdebug_info") != nil:
+		// GCC's has no types of static variables: DWARF tells more.
 	case err == nil:
 		return c, nil
 	case !errors.Is(err, ctf.ErrNoCTF):

@@ -24,6 +24,8 @@
 // symbol table, skipping undefined and nameless symbols, _START_ and _END_, and
 // absolute data symbols of value 0.
 //
+// GNU's form, of gcc -gctf, is another: gnu.go.
+//
 // # Lookups
 //
 // Names are found as the library of MDB finds them: tags in their own name
@@ -34,7 +36,9 @@
 //
 // # Not handled
 //
-// Version 1 (never shipped since 2003). Type bodies are decoded when they are
+// Version 1 (never shipped since 2003). Of an archive of GNU's containers only the
+// shared one is read. GNU's function and label sections of versions before binutils
+// 2.36 are not known. Type bodies are decoded when they are
 // looked into; a record that lies outside its section gives a type of Kind
 // Unknown with an error, never a panic.
 package ctf

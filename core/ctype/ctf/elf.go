@@ -39,6 +39,9 @@ func fromSection(ef *elf.File, s *elf.Section, label string) (*File, error) {
 		o.PointerSize = 4
 	}
 	tab := linked(ef, s.Link)
+	if gnuDynamic(data) {
+		tab = ef.SectionByType(elf.SHT_DYNSYM)
+	}
 	if tab == nil || tab.Type != elf.SHT_SYMTAB && tab.Type != elf.SHT_DYNSYM {
 		tab = ef.SectionByType(elf.SHT_SYMTAB)
 	}

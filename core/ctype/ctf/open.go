@@ -43,11 +43,12 @@ type layout struct {
 	rootBit   uint32
 	vlenMask  uint32
 	childBit  uint32
+	gnu       bool // of binutils: see gnu.go
 }
 
 var (
-	version2 = layout{2, 8, 0xffff, 8192, 11, 1 << 10, 1<<10 - 1, 0x8000}
-	version3 = layout{4, 12, 0xffffffff, 1 << 29, 26, 1 << 25, 1<<25 - 1, 0x80000000}
+	version2 = layout{2, 8, 0xffff, 8192, 11, 1 << 10, 1<<10 - 1, 0x8000, false}
+	version3 = layout{4, 12, 0xffffffff, 1 << 29, 26, 1 << 25, 1<<25 - 1, 0x80000000, false}
 )
 
 // Options are what a container needs from outside itself.
@@ -83,6 +84,7 @@ type File struct {
 	parentName, parentLabel string
 
 	objt, fn, types []byte // sections
+	gnu             gnuSections
 	strs, ext       []byte
 	labels          []byte
 
@@ -115,13 +117,20 @@ func Open(data []byte, o Options) (*File, error) {
 	if f.ptrSize == 0 {
 		f.ptrSize = 8
 	}
+	data, err := member(data)
+	if err != nil {
+		return nil, err
+	}
 	switch {
-	case binary.LittleEndian.Uint16(data) == magic:
+	case binary.LittleEndian.Uint16(data) == magic, isGNU(data, binary.LittleEndian):
 		f.order = binary.LittleEndian
-	case binary.BigEndian.Uint16(data) == magic:
+	case binary.BigEndian.Uint16(data) == magic, isGNU(data, binary.BigEndian):
 		f.order = binary.BigEndian
 	default:
 		return nil, ErrFormat
+	}
+	if isGNU(data, f.order) {
+		return f, f.openGNU(data)
 	}
 	switch data[2] {
 	case 2:
@@ -152,26 +161,40 @@ func (f *File) sections(data []byte) error {
 		lbl%4 != 0 || objt%2 != 0 || fn%2 != 0 || typ%4 != 0 {
 		return fmt.Errorf("read CTF header: %w", ErrCorrupt)
 	}
-	body := data[headerSize:]
-	if data[3]&flagZlib != 0 {
-		var err error
-		if body, err = inflate(body, int(size)); err != nil {
-			return err
-		}
-	}
-	if uint64(len(body)) < size {
-		return fmt.Errorf("read CTF body: %w", ErrCorrupt)
+	body, err := bodyOf(data, headerSize, size)
+	if err != nil {
+		return err
 	}
 	f.labels, f.objt, f.fn, f.types = body[lbl:objt], body[objt:fn], body[fn:typ], body[typ:str]
-	f.strs = body[str:size]
-	if len(f.strs) > 0 && (f.strs[0] != 0 || f.strs[len(f.strs)-1] != 0) {
-		return fmt.Errorf("read CTF strings: %w", ErrCorrupt)
+	if err := f.strings(body[str:size], h[0], h[1]); err != nil {
+		return err
 	}
-	f.parentLabel, f.parentName = f.str(h[0]), f.str(h[1])
-	f.child = h[1] != 0
 	if f.parent != nil && (f.parent.child || f.parent.lay != f.lay) {
 		f.parent = nil
 	}
+	return nil
+}
+
+// bodyOf gives what follows the header, decompressed.
+func bodyOf(data []byte, header int, size uint64) ([]byte, error) {
+	body := data[header:]
+	if data[3]&flagZlib != 0 {
+		return inflate(body, int(size))
+	}
+	if uint64(len(body)) < size {
+		return nil, fmt.Errorf("read CTF body: %w", ErrCorrupt)
+	}
+	return body, nil
+}
+
+// strings takes the string table, and from it the names of the parent.
+func (f *File) strings(tab []byte, parentLabel, parentName uint32) error {
+	f.strs = tab
+	if len(f.strs) > 0 && (f.strs[0] != 0 || f.strs[len(f.strs)-1] != 0) {
+		return fmt.Errorf("read CTF strings: %w", ErrCorrupt)
+	}
+	f.parentLabel, f.parentName = f.str(parentLabel), f.str(parentName)
+	f.child = parentName != 0
 	return nil
 }
 

@@ -12,6 +12,9 @@ import (
 // found by its name.
 func (f *File) SymbolType(name string, addr uint64, index uint32) (*ctype.Type, error) {
 	f.loadSymtab()
+	if f.lay.gnu {
+		return f.gnuSymbolType(name)
+	}
 	if len(f.symbols) == 0 {
 		return nil, ErrNoSymtab
 	}

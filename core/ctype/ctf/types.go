@@ -22,6 +22,8 @@ type record struct {
 	size uint64 // or
 	ref  uint32 // a type id
 	data []byte // what follows
+
+	slice bool // part of an integer or enum, only in GNU's form: a typedef of it
 }
 
 // word reads a value of the width of a type id.
@@ -43,6 +45,9 @@ func (f *File) record(off uint32) (r record, n int, err error) {
 	r.name, r.ref = f.order.Uint32(b), f.word(b[4+w:])
 	r.size = uint64(r.ref)
 	k := info >> f.lay.kindShift
+	if r.slice = f.lay.gnu && k == gnuSlice; r.slice {
+		k = typedefKind
+	}
 	if k >= uint32(len(kinds)) {
 		return r, 0, fmt.Errorf("type of kind %d: %w", k, ErrCorrupt)
 	}
@@ -74,12 +79,18 @@ func hasSize(k ctype.Kind) bool {
 // variable is the length of what follows the fixed part.
 func (f *File) variable(r *record) int {
 	w := f.lay.idSize
+	if r.slice {
+		return 8
+	}
 	switch r.kind {
 	case ctype.Integer, ctype.Float:
 		return 4
 	case ctype.Array:
 		return 2*w + 4
 	case ctype.Function:
+		if f.lay.gnu {
+			return (r.vlen + r.vlen&1) * w
+		}
 		return (r.vlen*w + 3) &^ 3
 	case ctype.Struct, ctype.Union:
 		return r.vlen * f.memberSize(r)
@@ -206,12 +217,18 @@ func (f *File) body(i int) (*ctype.Body, error) {
 	case ctype.Unknown:
 		return nil, ErrBadID
 	default:
+		if r.slice {
+			r.ref = f.order.Uint32(r.data)
+		}
 		b.Elem = f.Type(r.ref)
 	}
 	return b, nil
 }
 
 func (f *File) members(r *record) []ctype.Member {
+	if f.lay.gnu {
+		return f.gnuMembers(r)
+	}
 	size := f.memberSize(r)
 	all := make([]ctype.Member, r.vlen)
 	for i := range all {
