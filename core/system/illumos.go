@@ -107,7 +107,7 @@ func newIllumos(m KernelMemory, dump KernelDump, table *sym.Table) (*IllumosKern
 			k.cr3 = &pageTable{phys: m.Physical(), root: pa, level: hatLevels - 1}
 		}
 	}
-	k.space = newKernelSpace(k, kas)
+	k.space = newKernelSpace(k, kas, spacePages)
 	_, k.hasTypes = k.symbol("ctf_arena") // krtld knows of type data since it has this arena
 	k.loadModules()
 	objs := make([]*sym.Object, 0, len(k.modules))
@@ -156,7 +156,7 @@ func (k *IllumosKernel) Space(as uint64) mem.Space {
 	if as == k.kas {
 		return k.space
 	}
-	return newKernelSpace(k, as)
+	return newKernelSpace(k, as, userPages)
 }
 
 // Translate implements core.Translator, for the kernel's address space.

@@ -73,7 +73,7 @@ func (k *IllumosKernel) OpenProcess(proc uint64) (*KernelProcess, error) {
 	if err := p.readAuxv(); err != nil {
 		return nil, fmt.Errorf("failed to load auxv for proc %x: %w", proc, err)
 	}
-	p.space = newKernelSpace(k, p.as)
+	p.space = newKernelSpace(k, p.as, userPages)
 	return p, nil
 }
 

@@ -10,7 +10,8 @@ import (
 const (
 	pageShift  = 12
 	pageSize   = 1 << pageShift
-	spacePages = 4096 // remembered pages
+	spacePages = 4096 // remembered pages of the kernel's space
+	userPages  = 256  // and of a process'
 )
 
 // kernelSpace is a virtual address space of an illumos kernel: the kernel's own or
@@ -29,15 +30,15 @@ type spacePage struct {
 	data []byte
 }
 
-func newKernelSpace(k *IllumosKernel, as uint64) *kernelSpace {
-	return &kernelSpace{k: k, as: as, slots: make([]atomic.Pointer[spacePage], spacePages)}
+func newKernelSpace(k *IllumosKernel, as uint64, pages int) *kernelSpace {
+	return &kernelSpace{k: k, as: as, slots: make([]atomic.Pointer[spacePage], pages)}
 }
 
 // get gives the whole page that holds a, or why it cannot be read; the error's
 // address is a.
 func (s *kernelSpace) get(a uint64) ([]byte, error) {
 	page := a >> pageShift
-	slot := &s.slots[(page^page>>12)%spacePages]
+	slot := &s.slots[(page^page>>12)%uint64(len(s.slots))]
 	if p := slot.Load(); p != nil && p.page == page {
 		return p.data, nil
 	}
