@@ -183,15 +183,15 @@ func walkFiles(c *core.Ctx, start mem.Addr, _ bool) iter.Seq2[core.Elem, error] 
 
 // symtab is a sym_tbl_t: two tables taken as one, the auxiliary one first.
 type symtab struct {
-	Primary, Aux   uint64
-	Pri            uint64 `ctf:"sym_data_pri"`
-	AuxData        uint64 `ctf:"sym_data_aux"`
-	AuxCount       uint64 `ctf:"sym_symn_aux"`
-	Total          uint64 `ctf:"sym_symn"`
-	Strings        uint64 `ctf:"sym_strs"`
-	Names          uint64 `ctf:"sym_byname"`
-	Addrs          uint64 `ctf:"sym_byaddr"`
-	Count          uint64 `ctf:"sym_count"`
+	Primary, Aux uint64
+	Pri          uint64 `ctf:"sym_data_pri"`
+	AuxData      uint64 `ctf:"sym_data_aux"`
+	AuxCount     uint64 `ctf:"sym_symn_aux"`
+	Total        uint64 `ctf:"sym_symn"`
+	Strings      uint64 `ctf:"sym_strs"`
+	Names        uint64 `ctf:"sym_byname"`
+	Addrs        uint64 `ctf:"sym_byaddr"`
+	Count        uint64 `ctf:"sym_count"`
 }
 
 func readSymtab(c *core.Ctx) (*symtab, error) {
