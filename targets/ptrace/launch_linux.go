@@ -46,9 +46,11 @@ func launch(t *tracer, prog Program) (*process, error) {
 		defer f.Close()
 		files[i] = f
 	}
+	restore := fixedAddresses()
 	child, err := os.StartProcess(path, append([]string{filepath.Base(path)}, prog.Args...), &os.ProcAttr{
 		Env: prog.Env, Files: files, Sys: &syscall.SysProcAttr{Ptrace: true},
 	})
+	restore()
 	if err != nil {
 		var pe *os.PathError
 		if errors.As(err, &pe) {
@@ -65,6 +67,21 @@ func launch(t *tracer, prog Program) (*process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// addrNoRandomize is ADDR_NO_RANDOMIZE of personality(2).
+const addrNoRandomize = 0x0040000
+
+// fixedAddresses makes processes that this thread starts have the same addresses each
+// time, so that breakpoints and watchpoints by address outlive ::run.
+func fixedAddresses() (restore func()) {
+	const ask = 0xffffffff
+	old, _, e := unix.RawSyscall(unix.SYS_PERSONALITY, ask, 0, 0)
+	if e != 0 {
+		return func() {}
+	}
+	unix.RawSyscall(unix.SYS_PERSONALITY, old|addrNoRandomize, 0, 0)
+	return func() { unix.RawSyscall(unix.SYS_PERSONALITY, old, 0, 0) }
 }
 
 // adopt turns a child that is traced by PTRACE_TRACEME, halted at its exec, into one
