@@ -61,6 +61,12 @@ func TestDumps(t *testing.T) {
 			t.Errorf("%s:\n%s%s\nwant\n%s", args, out, errs, want)
 		}
 	}
+	if err := os.Remove(filepath.Join(dir, "unix.0")); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs := run("0"); out != want || errs != "" {
+		t.Errorf("0, without unix.0:\n%s%s", out, errs)
+	}
 	if err := os.Remove(filepath.Join(dir, "vmcore.0")); err != nil {
 		t.Fatal(err)
 	}

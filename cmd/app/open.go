@@ -174,6 +174,9 @@ func (a *app) suffix(ctx context.Context, n string) (core.Target, error) {
 	if exists(vmdump) && !exists(vmcore) {
 		return a.dump(ctx, vmdump, "")
 	}
+	if exists(vmcore) && !exists(unix) && !a.c.asMDB {
+		return a.dump(ctx, vmcore, "") // it has the symbols, too
+	}
 	for _, name := range []string{unix, vmcore} {
 		if _, err := os.Stat(name); err != nil {
 			return nil, openError(name, err)
