@@ -1,6 +1,8 @@
 package dcmds
 
 import (
+	"errors"
+
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
 	"github.com/xmdb/xmdb/core/mem"
@@ -17,7 +19,10 @@ func targetDcmds() []*core.Dcmd {
 		{Name: "ptov", Usage: ":", Descr: "print virtual mappings of physical address",
 			Help: "Prints the virtual addresses at which the physical address is mapped, and the\n" +
 				"address space of each: the inverse of ::vtop.\n", Run: runPtov},
-		{Name: "context", Usage: ":", Descr: "change debugger target context", Run: runContext},
+		{Name: "context", Usage: ":", Descr: "change debugger target context",
+			Help: "Of a kernel: the address space of the process at the address becomes the current\n" +
+				"one, at 0 the kernel's. Of a process: the thread with the id becomes the\n" +
+				"representative one, whose registers and stack commands show, and that steps.\n", Run: runContext},
 		{Name: "$p", Usage: ":", Descr: "change debugger target context", Run: runContext},
 		{Name: "write", Usage: "?[-op] [-l len] value", Descr: "write value to the provided memory location",
 			Help: "-l length  force a write with the specified length in bytes\n" +
@@ -130,9 +135,24 @@ func runContext(c *core.Ctx) error {
 	}
 	t, ok := core.As[core.ContextSetter](cx)
 	if !ok {
-		return c.Warn(core.ErrNotSup, "failed to set context")
+		return threadContext(c, cx)
 	}
 	return t.SetContext(c, c.Addr)
+}
+
+// threadContext makes a thread of a process the representative one: the one whose
+// registers the language has, and that steps.
+func threadContext(c *core.Ctx, cx *core.Context) error {
+	if t, ok := core.As[core.Threads](cx); ok {
+		for _, th := range t.Threads() {
+			if th.ID == c.Addr {
+				cx.Thread, cx.Chosen = c.Addr, core.FrameRef{}
+				return nil
+			}
+		}
+		return c.Warn(errors.New("invalid thread identifier"), "failed to set context")
+	}
+	return c.Warn(core.ErrNotSup, "failed to set context")
 }
 
 // processContext makes a process of a kernel what the session looks at; at 0, the
