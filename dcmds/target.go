@@ -19,7 +19,7 @@ func targetDcmds() []*core.Dcmd {
 		{Name: "ptov", Usage: ":", Descr: "print virtual mappings of physical address",
 			Help: "Prints the virtual addresses at which the physical address is mapped, and the\n" +
 				"address space of each: the inverse of ::vtop.\n", Run: runPtov},
-		{Name: "context", Usage: ":", Descr: "change debugger target context",
+		{Name: "context", Usage: ":", Descr: "change debugger target context", NoHint: true,
 			Help: "Of a kernel: the address space of the process at the address becomes the current\n" +
 				"one, at 0 the kernel's. Of a process: the thread with the id becomes the\n" +
 				"representative one, whose registers and stack commands show, and that steps.\n", Run: runContext},
