@@ -335,11 +335,14 @@ func FuzzIllumos(f *testing.F) {
 	for _, m := range illumosModels {
 		p := illumoscore.Storemgr(m)
 		p.Heap, p.Content = nil, illumoscore.ContentStack
+		if m == illumoscore.ILP32 {
+			p.Content |= illumoscore.ContentSymtab | illumoscore.ContentCTF
+		}
 		c, err := p.Build()
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(c.Write()[:16<<10])
+		f.Add(c.Write())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer time.AfterFunc(3*time.Second, func() { panic("hang") }).Stop()
