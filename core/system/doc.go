@@ -26,6 +26,11 @@
 // (sym.RuleProcess): MDB on illumos asks libproc; in a Linux process code whose
 // symbols have no size is named too (sym.RuleLinux).
 //
+// An IllumosProcess finds its load objects by ld.so.1's own lists (rtld_db_priv by
+// AT_SUN_LDDATA or DT_DEBUG, its lists of link maps, their Rt_maps), symbols and types in
+// the core before those in files, threads' TLS by libc's uberdata, arguments where the
+// code of amd64 saved them.
+//
 // # An illumos kernel
 //
 // IllumosKernel is an illumos kernel of amd64 in the physical memory of a crash dump

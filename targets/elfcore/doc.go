@@ -1,6 +1,6 @@
 // Package elfcore is the target for cores of Linux processes on amd64, i386 and
-// arm64, made by the kernel, by gcore or by qemu's user mode emulation, as they are or
-// compressed.
+// arm64, made by the kernel, by gcore or by qemu's user mode emulation, and of illumos
+// processes on amd64 and i386, made by the kernel or gcore, as they are or compressed.
 //
 // # Format
 //
@@ -29,6 +29,18 @@
 // The kind is told by the first bytes. The core is decompressed once, into a
 // temporary file that has no name by the time it is used, or into memory where
 // the host cannot do that; holes in it stay holes.
+//
+// # illumos
+//
+// A core whose notes are illumos's (core(4), sys/procfs.h, sys/old_procfs.h) is an
+// Illumos; OpenProcess opens either kind. It has two PT_NOTE segments, of which the
+// second counts: NT_PSTATUS, NT_PSINFO, an NT_LWPSTATUS and NT_LWPSINFO for each LWP and
+// what else illumosnotes.go lists; layouts of both data models are in illumoslayout.go.
+// Every mapping has a PT_LOAD segment, saved or not (PF_SUNW_FAILURE: errno is what there
+// is of it). Section headers have the symbol tables and CTF of the load objects, by
+// sh_addr; more than 65534 segments are counted in the first one (illumossections.go
+// shows each object's as an ELF file). Load objects are those of ld.so.1's lists.
+// Written from headers and sources: no core of an illumos machine was at hand.
 //
 // # Not handled
 //
