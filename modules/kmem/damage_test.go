@@ -77,7 +77,6 @@ func TestDamaged(t *testing.T) {
 	}
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) {
-			t.Parallel()
 			k := build(plain)
 			for range 3 { // fill the depot
 				for _, f := range k.files {

@@ -82,7 +82,6 @@ func open(t testing.TB, k *image, spoil ...func()) *modtest.Session {
 func eachFlags(t *testing.T, run func(t *testing.T, k *image, s *modtest.Session)) {
 	for name, f := range map[string]uint32{"plain": plain, "lite": lite, "audit": audit} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			k := build(f)
 			run(t, k, open(t, k))
 		})

@@ -19,7 +19,6 @@ import (
 func TestRandomDamage(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
 			sc := illumos.Node()
 			sc.Kernel.AllModules, sc.Kernel.Functions, sc.Kernel.MemBytes = false, 0, 128<<20
 			sys := sc.Build(illumos.Real())
@@ -61,6 +60,7 @@ func TestRandomDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := modtest.OpenDumpBytes(t, "vmcore.0", b.Bytes(), genunix.Module(), unix.Module())
+			t.Parallel() // building is not for several at once
 			for _, cmd := range []string{"::memstat", "::page", "::walk allpages", "::walk page", "::memseg_list", "::swapinfo", "::memlist -iav",
 				"::pagelookup -v 1000 -o 0", "100::page_num2pp", "kas::vatopfn", "practive::vatopfn", "100::report_maps", "100::ptable", "100::ptable -l 3",
 				fmt.Sprintf("%x::ptable", frames[0]), fmt.Sprintf("%x::htables", hat.Addr), fmt.Sprintf("%x::htables", user.Addr),
