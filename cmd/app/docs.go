@@ -11,8 +11,9 @@ import (
 	"github.com/xmdb/xmdb/dcmds"
 )
 
-// genDocs writes docs/dcmds.md and docs/xmdb.1, which are made from the tables of
-// the commands and so never differ from them, into dir. A test compares.
+// genDocs writes docs/dcmds.md and docs/xmdb.1, and the table of coverage in
+// docs/compatibility.md, which are made from the tables of the commands and so never
+// differ from them, into dir. A test compares.
 func genDocs(dir string, extra []*core.Module) error {
 	s := core.NewSession("xmdb", os.Stdout, os.Stderr)
 	s.Eval = interp.New(s)
@@ -26,7 +27,7 @@ func genDocs(dir string, extra []*core.Module) error {
 			return err
 		}
 	}
-	return nil
+	return updateCoverage(filepath.Join(dir, "compatibility.md"), coverageTable(coverage(s)))
 }
 
 // moduleDcmds are the dcmds of a module that are shown, in the order of names.
