@@ -46,6 +46,9 @@ func (r *Regs) Set(name string, v uint64) bool {
 	return true
 }
 
+// SetFull sets the full register with an index in Arch.Registers.
+func (r *Regs) SetFull(i int, v uint64) { r.vals[i], r.known[i] = v, true }
+
 // DWARF gives the register with a DWARF number.
 func (r *Regs) DWARF(n int) (uint64, bool) {
 	for i := range r.Arch.Registers {

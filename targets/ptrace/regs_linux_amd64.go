@@ -33,13 +33,6 @@ func callNumber(r *registers) int64 { return int64(r.Orig_rax) }
 func forgetCall(r *registers)       { r.Orig_rax = ^uint64(0) }
 func callResult(r *registers) int64 { return int64(r.Rax) }
 func tpOf(r *registers) uint64      { return r.Fs_base }
-func archRegs(r *registers) *arch.Regs {
-	out := arch.NewRegs(machine)
-	for name, p := range fields(r) {
-		out.Set(name, *p)
-	}
-	return out
-}
 
 // fields are the registers by MDB's names.
 func fields(r *registers) map[string]*uint64 {

@@ -37,14 +37,6 @@ func forgetCall(*registers)         {}
 func callResult(r *registers) int64 { return int64(r.Regs[0]) }
 func tpOf(*registers) uint64        { return 0 }
 
-func archRegs(r *registers) *arch.Regs {
-	out := arch.NewRegs(machine)
-	for name, p := range fields(r) {
-		out.Set(name, *p)
-	}
-	return out
-}
-
 // fields are the registers by MDB's names.
 func fields(r *registers) map[string]*uint64 {
 	m := map[string]*uint64{"sp": &r.Sp, "pc": &r.Pc, "pstate": &r.Pstate}
