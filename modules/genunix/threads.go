@@ -13,13 +13,15 @@ import (
 // devices, streams and messages.
 func threadDcmds() []*core.Dcmd {
 	return slices.Concat(kthreadDcmds(), stackDcmds(), cpuDcmds(), sobjDcmds(), taskqDcmds(), calloutDcmds(), cyclicDcmds(),
-		systemDcmds(), nvDcmds(), deviceDcmds(), containerDcmds(), lgrpDcmds(), streamDcmds())
+		systemDcmds(), nvDcmds(), deviceDcmds(), containerDcmds(), lgrpDcmds(), streamDcmds(),
+		eventDcmds(), groupDcmds(), faultDcmds())
 }
 
 // threadWalkers are their walkers.
 func threadWalkers() []*core.Walker {
 	return slices.Concat(kthreadWalkers(), cpuWalkers(), sobjWalkers(), taskqWalkers(), calloutWalkers(), cyclicWalkers(),
-		systemWalkers(), nvWalkers(), deviceWalkers(), containerWalkers(), lgrpWalkers(), streamWalkers())
+		systemWalkers(), nvWalkers(), deviceWalkers(), containerWalkers(), lgrpWalkers(), streamWalkers(),
+		eventWalkers(), groupWalkers(), faultWalkers())
 }
 
 // seq2 is a walk over addresses.
