@@ -403,6 +403,19 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// A kernel that keeps no records says so.
+func TestNoAudit(t *testing.T) {
+	s := open(t, build(plain))
+	for cmd, text := range map[string]string{
+		"::kmalog": "log is disabled", "::kmem_log": "no kmem transaction log", "::kmausers": "KMF_AUDIT is not enabled for any caches",
+		"::kmausers file_cache": "KMF_AUDIT is not enabled for file_cache", "::kmausers nothing": "cache",
+	} {
+		if r := s.Run(cmd); !strings.Contains(r.Err, text) {
+			t.Errorf("%s: %s%s, want %s", cmd, r.Out, r.Err, text)
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	k := build(plain)
 	s := open(t, k)
