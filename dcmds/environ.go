@@ -10,9 +10,9 @@ import (
 // environDcmds change the environment that programs are started with.
 func environDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
-		{Name: "setenv", Usage: "name=value", Descr: "set an environment variable",
+		{Name: "setenv", Usage: "name=value", Descr: "set an environment variable", NoHint: true,
 			Help: "Sets a variable of the environment that ::run gives to a process; also in the\nform ::setenv name value.\n", Run: runSetenv},
-		{Name: "unsetenv", Usage: "[name]", Descr: "clear an environment variable",
+		{Name: "unsetenv", Usage: "[name]", Descr: "clear an environment variable", NoHint: true,
 			Help: "Removes a variable of the environment that ::run gives to a process; without a\nname, all of them.\n", Run: runUnsetenv},
 	}
 }
