@@ -309,7 +309,6 @@ func TestOtherArchitectures(t *testing.T) {
 		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_RISCV, 0), "riscv"},
 		{head(elf.ELFCLASS32, binary.LittleEndian, elf.EM_X86_64, 0), "x32"},
 		{head(elf.ELFCLASS64, binary.LittleEndian, 0x7777, 0), "30583"},
-		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_X86_64, elf.ELFOSABI_SOLARIS), "illumos"},
 		{head(elf.ELFCLASS64, binary.LittleEndian, elf.EM_X86_64, elf.ELFOSABI_FREEBSD), "FREEBSD"},
 	} {
 		_, err := openAt("core", bytes.NewReader(tt.b), int64(len(tt.b)), Options{})
