@@ -11,9 +11,9 @@ import (
 	"github.com/xmdb/xmdb/dcmds"
 )
 
-// genDocs writes docs/dcmds.md and docs/xmdb.1, and the table of coverage in
-// docs/compatibility.md, which are made from the tables of the commands and so never
-// differ from them, into dir. A test compares.
+// genDocs writes into dir, docs, what is made from the tables of the commands and so never
+// differs from them: dcmds.md, xmdb.1 and the table of coverage in compatibility.md; and
+// what the sample answers into the session in README.md beside dir. A test compares.
 func genDocs(dir string, extra []*core.Module) error {
 	s := core.NewSession("xmdb", os.Stdout, os.Stderr)
 	s.Eval = interp.New(s)
@@ -27,7 +27,10 @@ func genDocs(dir string, extra []*core.Module) error {
 			return err
 		}
 	}
-	return updateCoverage(filepath.Join(dir, "compatibility.md"), coverageTable(coverage(s)))
+	if err := updateCoverage(filepath.Join(dir, "compatibility.md"), coverageTable(coverage(s))); err != nil {
+		return err
+	}
+	return updateSession(filepath.Join(dir, "..", "README.md"))
 }
 
 // moduleDcmds are the dcmds of a module that are shown, in the order of names.

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+)
+
+// updateSession writes what the sample dump answers into the sessions of the page at
+// path: after each line "> command" of a fenced block the output of the command. One
+// that the page breaks off with "..." keeps as many lines as it has.
+func updateSession(path string) error {
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	a := newApp(&config{prog: "xmdb", noRC: true, sample: sampleDump}, nil)
+	defer a.close()
+	if err := a.openSample(context.Background()); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	a.s.Out.SetOutput(&out)
+	a.s.Stderr = &out
+	a.scripts()
+	a.activate()
+	return os.WriteFile(path, []byte(withAnswers(string(page), func(cmd string) string {
+		out.Reset()
+		_ = a.s.Eval.Eval(context.Background(), a.s, cmd) // an error is part of the output
+		a.s.Out.Flush()
+		return out.String()
+	})), 0o644)
+}
+
+// withAnswers is a page with every output in its sessions made anew.
+func withAnswers(page string, answer func(cmd string) string) string {
+	var b strings.Builder
+	lines := strings.SplitAfter(page, "\n")
+	fenced := false
+	for i := 0; i < len(lines); {
+		line := lines[i]
+		b.WriteString(line)
+		i++
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+		}
+		cmd, is := strings.CutPrefix(line, "> ")
+		if !fenced || !is {
+			continue
+		}
+		old := i
+		for i < len(lines) && !strings.HasPrefix(lines[i], "> ") && !strings.HasPrefix(lines[i], "```") {
+			i++
+		}
+		b.WriteString(abridged(answer(strings.TrimSpace(cmd)), lines[old:i]))
+	}
+	return b.String()
+}
+
+// abridged cuts an output off where the old one is.
+func abridged(text string, old []string) string {
+	text = strings.TrimRight(text, "\n") + "\n"
+	if n := len(old); n > 0 && old[n-1] == "...\n" {
+		if l := strings.SplitAfter(text, "\n"); len(l) > n {
+			return strings.Join(l[:n-1], "") + "...\n"
+		}
+	}
+	return text
+}
