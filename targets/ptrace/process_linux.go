@@ -65,11 +65,9 @@ type thread struct {
 	hit       bool
 	stepping  bool // one step is on its way
 	quiet     bool // it is for a watchpoint by software
-	slot      *slot
 	inCall    bool // between the entry and the exit of a system call
 	debug     bool // debug registers are set
 	groupStop bool
-	ownStop   bool // a SIGSTOP of ours is on its way
 }
 
 func newProcess(t *tracer, pid int) *process {

@@ -28,11 +28,9 @@ func setRegs(tid int, r *registers) error {
 
 func pcOf(r *registers) uint64      { return r.Rip }
 func setPC(r *registers, pc uint64) { r.Rip = pc }
-func spOf(r *registers) uint64      { return r.Rsp }
 func callNumber(r *registers) int64 { return int64(r.Orig_rax) }
 func forgetCall(r *registers)       { r.Orig_rax = ^uint64(0) }
 func callResult(r *registers) int64 { return int64(r.Rax) }
-func tpOf(r *registers) uint64      { return r.Fs_base }
 
 // fields are the registers by MDB's names.
 func fields(r *registers) map[string]*uint64 {

@@ -31,11 +31,9 @@ func setRegs(tid int, r *registers) error { return regset(unix.PTRACE_SETREGSET,
 
 func pcOf(r *registers) uint64      { return r.Pc }
 func setPC(r *registers, pc uint64) { r.Pc = pc }
-func spOf(r *registers) uint64      { return r.Sp }
 func callNumber(r *registers) int64 { return int64(r.Regs[8]) }
 func forgetCall(*registers)         {}
 func callResult(r *registers) int64 { return int64(r.Regs[0]) }
-func tpOf(*registers) uint64        { return 0 }
 
 // fields are the registers by MDB's names.
 func fields(r *registers) map[string]*uint64 {
