@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/lang"
@@ -89,10 +90,11 @@ func (c *Ctx) Warn(err error, format string, args ...any) error {
 }
 
 // Warnf writes a warning line to the session's error stream, after what was
-// written to its output before.
+// written to its output before. The text may have the newline of a format of MDB's,
+// where it tells that no reason follows.
 func (s *Session) Warnf(format string, args ...any) {
 	s.Out.Flush()
-	msg := fmt.Sprintf("%s: %s\n", s.Prog, out.Sprintf(s.OutEnv(), format, args...))
+	msg := fmt.Sprintf("%s: %s\n", s.Prog, strings.TrimSuffix(out.Sprintf(s.OutEnv(), format, args...), "\n"))
 	if s.Paint != nil && !s.log.on {
 		msg = s.Paint(msg)
 	}

@@ -26,16 +26,17 @@ func runMsgbuf(c *core.Ctx) error {
 		return badRead("queue_t", q, err)
 	}
 	head := !c.PipeOut
+	var failed error
 	for at, err := range v.chain("mblk", "mblk_t", "b_next", first) {
-		if err == nil {
-			err = v.message(c, at, head)
-		}
 		if err != nil {
 			return err
 		}
+		if err := v.message(c, at, head); err != nil {
+			failed = c.Fail(err) // the others may be there
+		}
 		head = false
 	}
-	return nil
+	return failed
 }
 
 // message prints a message: a log_ctl_t in the first block, its text in the next.

@@ -61,11 +61,11 @@ type taskqInfo struct {
 	Tasks    uint64 `ctf:"tq_tasks"`
 	Executed uint64 `ctf:"tq_executed"`
 	MaxTasks int64  `ctf:"tq_maxtasks"`
-	Instance int64  `ctf:"tq_instance"`
-	Buckets  uint64 `ctf:"tq_buckets"`
-	NBuckets uint64 `ctf:"tq_nbuckets"`
-	Creates  int64  `ctf:"tq_tcreates"`
-	Deaths   int64  `ctf:"tq_tdeaths"`
+	Instance int64  `ctf:"tq_instance,optional"`
+	Buckets  uint64 `ctf:"tq_buckets,optional"`
+	NBuckets uint64 `ctf:"tq_nbuckets,optional"`
+	Creates  int64  `ctf:"tq_tcreates,optional"`
+	Deaths   int64  `ctf:"tq_tdeaths,optional"`
 	addr     uint64
 }
 
