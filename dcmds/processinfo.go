@@ -9,18 +9,24 @@ import (
 	"github.com/xmdb/xmdb/core/system"
 )
 
-// processInfoDcmds tell what cores of illumos processes have notes of.
+// filesTable lists open files.
+var filesTable = &core.Table{
+	Head: "%<u>%4s %-4s %8s %12s %12s %-10s %s%</u>\n", Line: "%4d %-4s %08o %12lld %12lld %-10s %s\n",
+	Cols: []core.Field{
+		{Name: "fd", Head: "FD"}, {Name: "type", Head: "TYPE"}, {Name: "mode", Head: "MODE"}, {Name: "offset", Head: "OFFSET"},
+		{Name: "size", Head: "SIZE"}, {Name: "flags", Head: "FLAGS", Descr: "as fcntl(2) has them, hexadecimal; + close-on-exec"}, {Name: "path", Head: "PATH"},
+	},
+}
+
+// processInfoDcmds tell what cores of illumos processes have notes of, and live processes /proc.
 func processInfoDcmds() []*core.Dcmd {
+	files := func(name, usage string) *core.Dcmd {
+		return &core.Dcmd{Name: name, Usage: usage, Descr: "print the open files of a process", Table: filesTable, Run: runFDs}
+	}
 	return []*core.Dcmd{
 		{Name: "process", Descr: "print who a process ran as, and where",
 			Help: "Print the ids, credentials, zone and system of the process, and what its core has.\n", Run: runProcess},
-		{Name: "fds", Descr: "print the open files of a process", Table: &core.Table{
-			Head: "%<u>%4s %-4s %8s %12s %12s %-10s %s%</u>\n", Line: "%4d %-4s %08o %12lld %12lld %-10s %s\n",
-			Cols: []core.Field{
-				{Name: "fd", Head: "FD"}, {Name: "type", Head: "TYPE"}, {Name: "mode", Head: "MODE"}, {Name: "offset", Head: "OFFSET"},
-				{Name: "size", Head: "SIZE"}, {Name: "flags", Head: "FLAGS", Descr: "as fcntl(2) has them, hexadecimal; + close-on-exec"}, {Name: "path", Head: "PATH"},
-			},
-		}, Run: runFDs},
+		files("fds", ""), files("fd", "[num]"), files("pfiles", ""),
 		{Name: "tid", Usage: "?", Descr: "print threads and their states", Table: &core.Table{
 			Head: "%<u>%6s %-5s %7s %4s %-5s %?s %s%</u>\n", Line: "%6d %-5s %7d %4d %-5s %0?p %s\n",
 			Cols: []core.Field{
@@ -92,12 +98,29 @@ var fileTypes = map[uint32]string{
 	0x1000: "FIFO", 0x2000: "CHR", 0x4000: "DIR", 0x6000: "BLK", 0x8000: "REG", 0xa000: "LNK", 0xc000: "SOCK", 0xd000: "DOOR", 0xe000: "PORT",
 }
 
+// runFDs lists the open files of a process, or the one that an argument names.
 func runFDs(c *core.Ctx) error {
+	only := -1
+	switch {
+	case len(c.Args) > 1 || len(c.Args) == 1 && c.Dcmd.Name != "fd":
+		return core.ErrUsage
+	case len(c.Args) == 1:
+		n, ok := int(c.Args[0].Imm), c.Args[0].IsImm
+		if !ok {
+			if n, ok = decimal(c.Args[0].Str); !ok {
+				return core.ErrUsage
+			}
+		}
+		only = n
+	}
 	t, ok := core.As[core.FileOpener](c.Session.Context())
 	if !ok {
 		return core.ErrNotSup
 	}
 	for _, f := range t.OpenFiles() {
+		if only >= 0 && f.FD != only {
+			continue
+		}
 		typ, ok := fileTypes[f.Mode&0xf000]
 		if !ok {
 			typ = "?"
