@@ -30,7 +30,9 @@ vet:
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
-docs: build
+# What the binary says of itself, and what it answers on its sample.
+docs: sample
+	$(MAKE) build
 	./bin/xmdb --gen-docs docs
 
 # The crash dump that the binary has built in, from its scenario.

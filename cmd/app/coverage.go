@@ -10,7 +10,7 @@ import (
 	"github.com/xmdb/xmdb/core"
 )
 
-// mdbNames are the dcmds and walkers of MDB's modules for kernels, one a line: module,
+// mdbNames are the dcmds and walkers of MDB's modules, one a line: module,
 // kind, name and for dcmds A (in daily use) or B, tab-separated; then, if it is another
 // one, the module that has it in xmdb.
 //
