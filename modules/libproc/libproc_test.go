@@ -83,7 +83,9 @@ func TestLibproc(t *testing.T) {
 			if r := s.Run(fmt.Sprintf("%x::pr_addr2map 502000", handle)); r.Status == nil || r.Err != "xmdb: no corresponding map for 502000\n" {
 				t.Errorf("%v %q", r.Status, r.Err)
 			}
-			row := func(name string, value, size uint64) string { return fmt.Sprintf("%0*x  %0*x  %s\n", w, value, w, size, name) }
+			row := func(name string, value, size uint64) string {
+				return fmt.Sprintf("%0*x  %0*x  %s\n", w, value, w, size, name)
+			}
 			title := fmt.Sprintf("%*s  %*s  NAME\n", w, "ADDRESS", w, "SIZE")
 			s.Run(fmt.Sprintf("%x::pr_symtab", table)).OK().Want(title + row("", 0, 0) + row("zebra", 0x1000, 0x10) + row("ant", 0x2000, 0x20))
 			s.Run(fmt.Sprintf("%x::pr_symtab -a", table)).OK().Want(title + row("zebra", 0x1000, 0x10) + row("ant", 0x2000, 0x20))

@@ -31,15 +31,14 @@ type region struct {
 
 // leak is one leaked region, and those with the same stack.
 type leak struct {
-	typ     leakType
-	addr    uint64 // bufctl, vmem_seg, else what leaked
-	buf     uint64
-	when    int64
-	stack   []uint64
-	cache   uint64
-	data    uint64 // size of what is no buffer
-	more    []*leak
-	dropped bool
+	typ   leakType
+	addr  uint64 // bufctl, vmem_seg, else what leaked
+	buf   uint64
+	when  int64
+	stack []uint64
+	cache uint64
+	data  uint64 // size of what is no buffer
+	more  []*leak
 }
 
 // leakResult is what a search found.

@@ -238,7 +238,7 @@ func TestStatus(t *testing.T) {
 		s.Run("::umem_status").OK().Want("Status:         ready and active\nConcurrency:    1\nLogs:           transaction=64k \nMessage buffer:\numem: test message\n\n")
 		used := pick(s, "    48", "    32")
 		s.Run("::umastat").OK().Match(fmt.Sprintf(`^%-25s %s %7d       - +\d+      4K `, s.cacheOf(24), used, pick(s, 4, 1))).
-			Match(fmt.Sprintf(`^sbrk_top +[0-9.]+M +4M +4M +1     0 $`)).Match(`^        umem_oversize +196K +196K +196K +1     0 $`)
+			Match(`^sbrk_top +[0-9.]+M +4M +4M +1     0 $`).Match(`^        umem_oversize +196K +196K +196K +1     0 $`)
 		s.Run("::umem_cache").OK().Match(fmt.Sprintf("^%s %-25s 020f 00000000 %8s +", s.ptr(f.Cache[s.cacheOf(24)]), s.cacheOf(24), strings.TrimSpace(used)))
 		s.Run("::walk umem_cache | ::umem_cache ! wc -l").OK()
 		s.Run("::umem_malloc_info").OK().Match(fmt.Sprintf(`^%s +%s +%d +%d +%d +%d +`, s.ptr(f.Cache[s.cacheOf(24)]), strings.TrimSpace(used), pick(s, 32, 24), pick(s, 4, 1), pick(s, 30, 24), pick(s, 120, 24)))

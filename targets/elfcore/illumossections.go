@@ -10,13 +10,13 @@ import (
 // embeddedSection is a section of the core: the symbols, strings or types of a load
 // object. Its address tells which.
 type embeddedSection struct {
-	typ           uint32
-	addr          uint64
-	off, size     uint64
-	link, info    uint32
-	entsize       uint64
-	types         bool
-	index, stridx int
+	typ        uint32
+	addr       uint64
+	off, size  uint64
+	link, info uint32
+	entsize    uint64
+	types      bool
+	index      int
 }
 
 type embeddedSections []embeddedSection
