@@ -101,5 +101,8 @@ func (t *Target) LWPState(id uint64) *core.LWPState {
 	if nr, ok := t.Syscall(id); ok {
 		s.Syscall = int(nr)
 	}
+	if w := t.waitChannel(id); w != "" {
+		s.Name += " in " + w
+	}
 	return s
 }

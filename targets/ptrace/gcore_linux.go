@@ -15,6 +15,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
 	"golang.org/x/sys/unix"
 )
@@ -260,4 +261,24 @@ func fileNote(regions []region) []byte {
 	out := le.AppendUint64(nil, n)
 	out = le.AppendUint64(out, 4096)
 	return append(append(out, heads...), names...)
+}
+
+// Xdata implements core.Xdata: what a core of the process has as notes.
+func (t *Target) Xdata() []core.Blob {
+	blobs := []core.Blob{{Name: "psinfo", Descr: "struct elf_prpsinfo", Data: t.prpsinfo()}}
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/auxv", t.pid)); err == nil {
+		blobs = append(blobs, core.Blob{Name: "auxv", Descr: "auxiliary vector", Data: b})
+	}
+	if t.p == nil {
+		return blobs
+	}
+	var status []byte
+	t.tracer.do(func() {
+		for _, th := range t.p.list() {
+			if th.load() == nil {
+				status = append(status, t.prstatus(th)...)
+			}
+		}
+	})
+	return append(blobs, core.Blob{Name: "lwpstatus", Descr: "struct elf_prstatus array", Data: status})
 }

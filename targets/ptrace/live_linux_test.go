@@ -242,6 +242,27 @@ func TestForks(t *testing.T) {
 	}
 }
 
+// The child of a vfork shares memory with its parent: it runs on without breakpoints,
+// and the parent is let go.
+func TestFollowVforkChild(t *testing.T) {
+	s := start(t, "c/live", "vfork", "1")
+	s.insert("hit")
+	parent := s.PID()
+	stop := s.run(control.Order{}, func(st *control.Stop) bool { return st.Why == control.Fork })
+	s.FollowFork(true)
+	stop = s.run(control.Order{Thread: stop.Thread}, func(*control.Stop) bool { return false })
+	if s.PID() == parent || stop.Why != control.Exited || stop.Code != 3 {
+		t.Errorf("stop %+v in process %d (parent %d), want the child's end with 3", stop, s.PID(), parent)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if b, _ := os.ReadFile(s.out); string(b) == "children 1\n" {
+			return
+		} else if time.Now().After(end) {
+			t.Fatalf("the parent printed %q", b)
+		}
+	}
+}
+
 func TestFollowChild(t *testing.T) {
 	s := start(t, "c/live", "fork", "1")
 	s.insert("hit")

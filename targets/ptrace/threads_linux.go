@@ -39,9 +39,9 @@ func (t *Target) Threads() []core.Thread {
 	return list
 }
 
-// WaitChannel is the kernel function that a thread sleeps in; "" if it does not
+// waitChannel is the kernel function that a thread sleeps in; "" if it does not
 // sleep or that may not be known.
-func (t *Target) WaitChannel(thread uint64) string {
+func (t *Target) waitChannel(thread uint64) string {
 	w := taskFile(t.pid, int(thread), "wchan")
 	if w == "0" {
 		return ""
