@@ -107,7 +107,7 @@ func (v *view) softBuffer(c *core.Ctx, p *cycCPU, soft uint64, lev int, n uint64
 // cycID is a cyc_id_t.
 type cycID struct {
 	CPU    uint64 `ctf:"cyi_cpu"`
-	Index  uint64 `ctf:"cyi_ndx"`
+	Index  int64  `ctf:"cyi_ndx"`
 	Online uint64 `ctf:"cyi_omni_hdlr.cyo_online"`
 	Omni   uint64 `ctf:"cyi_omni_list"`
 }
@@ -178,7 +178,7 @@ func showCycid(c *core.Ctx, v *view, addr uint64) error {
 		return c.Warn(err, "couldn't read cyc_id_t at %p", addr)
 	}
 	if id.CPU != 0 {
-		o, err := v.cyclicOn(id.CPU, id.Index)
+		o, err := v.cyclicOn(id.CPU, uint64(id.Index))
 		if err != nil {
 			return err
 		}
@@ -194,12 +194,12 @@ func showCycid(c *core.Ctx, v *view, addr uint64) error {
 		}
 		var m struct {
 			CPU   uint64 `ctf:"cyo_cpu"`
-			Index uint64 `ctf:"cyo_ndx"`
+			Index int64  `ctf:"cyo_ndx"`
 		}
 		if err := v.load("struct cyc_omni_cpu", e.Val, &m); err != nil {
 			return badRead("cyc_omni_cpu", e.Val, err)
 		}
-		o, err := v.cyclicOn(m.CPU, m.Index)
+		o, err := v.cyclicOn(m.CPU, uint64(m.Index))
 		if err != nil {
 			return err
 		}
@@ -237,11 +237,11 @@ func runCyccover(c *core.Ctx) error {
 		return err
 	}
 	type point struct {
-		Why     uint64    `ctf:"cyv_why"`
-		Passive uint64    `ctf:"cyv_passive_count"`
-		Count   [3]uint64 `ctf:"cyv_count"`
-		Arg0    uint64    `ctf:"cyv_arg0"`
-		Arg1    uint64    `ctf:"cyv_arg1"`
+		Why     uint64   `ctf:"cyv_why"`
+		Passive int64    `ctf:"cyv_passive_count"`
+		Count   [3]int64 `ctf:"cyv_count"`
+		Arg0    uint64   `ctf:"cyv_arg0"`
+		Arg1    uint64   `ctf:"cyv_arg1"`
 		name    string
 	}
 	var list []point
@@ -273,7 +273,7 @@ func runCyccover(c *core.Ctx) error {
 type cycTrace struct {
 	addr  uint64
 	level string
-	Stamp uint64 `ctf:"cyt_tstamp"`
+	Stamp int64  `ctf:"cyt_tstamp"`
 	Why   uint64 `ctf:"cyt_why"`
 	Arg0  uint64 `ctf:"cyt_arg0"`
 	Arg1  uint64 `ctf:"cyt_arg1"`
@@ -310,7 +310,7 @@ func (v *view) cycTraces(addr uint64, has bool) ([]cycTrace, error) {
 			if err := v.load("cyc_tracerec_t", at, &r); err != nil {
 				return nil, badRead("cyc_tracerec", at, err)
 			}
-			r.Stamp &^= 1 << 63
+			r.Stamp &= 1<<63 - 1
 			if r.Stamp != 0 {
 				list = append(list, r)
 			}

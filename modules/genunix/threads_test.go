@@ -302,7 +302,11 @@ func TestCallouts(t *testing.T) {
 
 func TestCyclics(t *testing.T) {
 	onNode(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		ids := s.Run("::cycid").OK()
 		for i, c := range sys.Sched.Cyclics {
+			for ndx, cyc := range c.Cyclics {
+				ids.Match(fmt.Sprintf(`^([0-9a-f]{16})? +%d +%d %x %s$`, i, ndx, cyc.Addr, shortName(cyc.Handler)))
+			}
 			root := c.Cyclics[c.Heap[0]]
 			s.Run(fmt.Sprintf("%x::cycinfo", c.Addr)).OK().Match(fmt.Sprintf(`^ +%d %x +online +%d %x +%x %s$`, i, c.Addr, len(c.Cyclics), c.Cyclics[0].Addr, root.Expires, shortName(root.Handler)))
 			v := s.Run(fmt.Sprintf("%x::cycinfo -v", c.Addr)).OK()
