@@ -14,11 +14,12 @@ import (
 	"github.com/xmdb/xmdb/modules/libumem"
 	"github.com/xmdb/xmdb/modules/mdbks"
 	"github.com/xmdb/xmdb/modules/unix"
+	"github.com/xmdb/xmdb/modules/zfs"
 )
 
 // builtins are the modules compiled in, in the order in which names are found.
 func builtins() []*core.Module {
-	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), unix.Module(), glibc.Module(),
+	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), unix.Module(), zfs.Module(), glibc.Module(),
 		libc.Module(), libproc.Module(), libumem.Module(), golang.Module()}
 }
 
