@@ -2,6 +2,7 @@ package genunix
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/xmdb/xmdb/cmd/modtest"
@@ -15,5 +16,8 @@ func TestSmallOnes(t *testing.T) {
 		s.Run("::walk thread | ::walk ctxop").OK().Want("")
 		fmri := sys.Ctids[2].Addr.Get("conp_svc_fmri")
 		s.Run(fmt.Sprintf("%x::refstr", fmri)).OK().Want(sys.Ctids[2].FMRI + "\n")
+		if r := s.Run("::refstr"); r.Status == nil || !strings.HasSuffix(r.Err, ": address is required\n") {
+			t.Errorf("::refstr without address: %v, %q", r.Status, r.Err)
+		}
 	})
 }

@@ -39,7 +39,8 @@ const maxPath = 1024 // MAXPATHLEN
 
 func runRefstr(c *core.Ctx) error {
 	if !c.HasAddr {
-		return core.ErrUsage
+		c.Warnf("address is required")
+		return core.ErrFailed
 	}
 	s, err := viewOf(c).refText(c.Addr, maxPath)
 	if err != nil {
