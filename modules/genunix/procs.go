@@ -12,7 +12,7 @@ import (
 // zones.
 func procDcmds() []*core.Dcmd {
 	list := slices.Concat(processDcmds(), psDcmds(), credDcmds(), fileDcmds(), vnodeDcmds(), pfilesDcmds(), asDcmds(),
-		zoneDcmds(), projectDcmds(), contractDcmds(), rctlDcmds(), netstackDcmds(), lxDcmds())
+		zoneDcmds(), projectDcmds(), contractDcmds(), rctlDcmds(), netstackDcmds(), netstatDcmds(), lxDcmds())
 	for _, d := range list {
 		d.Help += optionsText(d.Opts)
 	}

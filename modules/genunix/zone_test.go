@@ -214,7 +214,8 @@ func TestLX(t *testing.T) {
 func TestSonode(t *testing.T) {
 	onNode(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
 		so := sys.Procs[75].Opened[4]
-		s.Run("::sonode").OK().Want("Sonode:          Family Type Proto State Mode Flag AccessVP\n" + fmt.Sprintf("%016x unix   dgrm     0 00020 0000 0000\n", so.Data.Addr))
+		s.Run("::sonode").OK().Want("Sonode:          Family Type Proto State Mode Flag AccessVP\n" +
+			fmt.Sprintf("%016x unix   strm     0 00001 0000 0000\n", sys.Procs[54].Opened[4].Data.Addr) + fmt.Sprintf("%016x unix   dgrm     0 00020 0000 0000\n", so.Data.Addr))
 		s.Run("::sonode -f unix -t dgram").OK().Want(fmt.Sprintf("%016x\n", so.Data.Addr))
 		s.Run("::sonode -f inet").OK().Want("")
 		inet := sys.Procs[90].Opened[3]
