@@ -98,6 +98,9 @@ func (f *stackFilter) module(c *core.Ctx, v *view, name string, want bool) error
 	return nil
 }
 
+// maxModuleName is the longest name of a module, with its NUL: more than MODMAXNAMELEN.
+const maxModuleName = 256
+
 // moduleText finds the text of a kernel module by its name; size is 0 if there is
 // none.
 func (v *view) moduleText(name string) (text, size uint64, err error) {
@@ -110,14 +113,14 @@ func (v *view) moduleText(name string) (text, size uint64, err error) {
 			return 0, 0, err
 		}
 		var m struct {
-			Name string `ctf:"mod_modname"`
+			Name uint64 `ctf:"mod_modname"`
 			Text uint64 `ctf:"mod_text"`
 			Size uint64 `ctf:"mod_text_size"`
 		}
 		if err := v.load("struct modctl", a, &m); err != nil {
 			return 0, 0, badRead("modctl", a, err)
 		}
-		if m.Name == name {
+		if s, err := v.text(m.Name, maxModuleName); err == nil && s == name {
 			return m.Text, m.Size, nil
 		}
 	}

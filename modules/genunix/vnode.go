@@ -13,7 +13,7 @@ import (
 
 func vnodeDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
-		{Name: "vnode2path", Usage: ":[-F]", Descr: "vnode address to pathname", Type: "vnode_t", Run: noArgs(runVnode2path),
+		{Name: "vnode2path", Usage: "?[-F]", MDBUsage: ":[-F]", Descr: "vnode address to pathname", Type: "vnode_t", Run: noArgs(runVnode2path),
 			Help: "Prints the path of a vnode: the one it remembers, else what the directory name\ncache says; ?? if neither does.\n",
 			Opts: []core.Opt{{Letter: 'F', Help: "with the letter ls -F puts behind names of its type"}}},
 		{Name: "fsinfo", Usage: "?[-v]", Descr: "print mounted filesystems", Type: "vfs_t", Table: fsinfoTable, Run: noArgs(perAddress(allVFS, fsinfoRow)),
@@ -21,7 +21,7 @@ func vnodeDcmds() []*core.Dcmd {
 			Opts: []core.Opt{{Letter: 'v', Help: "with what is mounted and its options"}}},
 		{Name: "lminfo", Descr: "print lock manager information", Table: lminfoTable, Run: noArgs(runLminfo),
 			Help: "Lists the locks on files, with the process that holds or waits for each.\n"},
-		{Name: "refstr", Usage: ":", Descr: "print string from a refstr_t", Type: "refstr_t", Run: runRefstr,
+		{Name: "refstr", Usage: "?", MDBUsage: ":", Descr: "print string from a refstr_t", Type: "refstr_t", Run: runRefstr,
 			Help: "Prints the text of a reference-counted string.\n"},
 	}
 }
