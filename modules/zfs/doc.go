@@ -21,6 +21,6 @@
 // # Differences
 //
 // ::zio_stuck and ::txg_state are not in MDB. Of MDB's module these are not here:
-// metaslabs (::spa -m -M -h), space accounting, references, dbufs, ARC headers,
-// system attributes, access control lists.
+// groups of metaslabs and histograms (::spa -M -h), space accounting, references,
+// dbufs, ARC headers, system attributes, access control lists.
 package zfs

@@ -12,21 +12,25 @@ import (
 
 func poolDcmds() []*core.Dcmd {
 	errs := core.Opt{Letter: 'e', Help: "with the devices' statistics"}
+	slabs := core.Opt{Letter: 'm', Help: "with the metaslabs of the devices at the top"}
 	return []*core.Dcmd{
-		{Name: "spa", Usage: "?[-cev]", MDBUsage: "?[-cevmMh]", Descr: "spa_t summary", Type: "spa_t", Table: spaTable, Run: noArgs(runSpa),
+		{Name: "spa", Usage: "?[-cevm]", MDBUsage: "?[-cevmMh]", Descr: "spa_t summary", Type: "spa_t", Table: spaTable, Run: noArgs(runSpa),
 			Help: "Lists the pools, or prints the one at the address.\n",
-			Opts: []core.Opt{{Letter: 'c', Help: "with the configuration"}, errs, {Letter: 'v', Help: "with the devices"}}},
+			Opts: []core.Opt{{Letter: 'c', Help: "with the configuration"}, errs, slabs, {Letter: 'v', Help: "with the devices"}}},
 		{Name: "spa_config", Usage: ":", Descr: "print spa_t configuration", Type: "spa_t", Run: noArgs(runSpaConfig)},
-		{Name: "spa_vdevs", Usage: ":[-e]", MDBUsage: ":[-emMh]", Descr: "given a spa_t, print vdev summary", Type: "spa_t",
-			Run: noArgs(runSpaVdevs), Opts: []core.Opt{errs}},
+		{Name: "spa_vdevs", Usage: ":[-em]", MDBUsage: ":[-emMh]", Descr: "given a spa_t, print vdev summary", Type: "spa_t",
+			Run: noArgs(runSpaVdevs), Opts: []core.Opt{errs, slabs}},
 		// MDB's synopsis asks for an address, whose lack the command itself tells.
-		{Name: "vdev", Usage: "?[-re]", MDBUsage: ":[-remMh]", Descr: "vdev_t summary", Type: "vdev_t", Table: vdevTable, Run: noArgs(runVdev),
-			Opts: []core.Opt{{Letter: 'r', Help: "with those below it"}, errs, {Letter: 'd', Kind: core.Uint, Arg: "depth", Help: "indented by so many columns"}}},
+		{Name: "vdev", Usage: "?[-rem]", MDBUsage: ":[-remMh]", Descr: "vdev_t summary", Type: "vdev_t", Table: vdevTable, Run: noArgs(runVdev),
+			Opts: []core.Opt{{Letter: 'r', Help: "with those below it"}, errs, slabs, {Letter: 'd', Kind: core.Uint, Arg: "depth", Help: "indented by so many columns"}}},
 	}
 }
 
 func poolWalkers() []*core.Walker {
-	return []*core.Walker{{Name: "spa", Descr: "walk all spa_t entries in the namespace", Addr: core.AddrOptional, Type: "spa_t", Walk: walkSpa}}
+	return []*core.Walker{
+		{Name: "metaslab", Descr: "given a spa_t *, walk all metaslab_t structures", Addr: core.AddrRequired, Type: "metaslab_t", Walk: walkMetaslabs},
+		{Name: "spa", Descr: "walk all spa_t entries in the namespace", Addr: core.AddrOptional, Type: "spa_t", Walk: walkSpa},
+	}
 }
 
 var spaTable = &core.Table{
@@ -129,7 +133,7 @@ func showSpa(c *core.Ctx, v *kernel.View, addr uint64, first bool) error {
 			return err
 		}
 	}
-	if c.Opt('v') || c.Opt('e') {
+	if c.Opt('v') || c.Opt('e') || c.Opt('m') {
 		c.Printf("\n")
 		return indented(c, func() error { return showVdevs(c, v, addr, first) })
 	}
@@ -175,7 +179,7 @@ func showVdevs(c *core.Ctx, v *kernel.View, addr uint64, head bool) error {
 		c.Printf("no associated vdevs\n")
 		return nil
 	}
-	p := &vdevPrinter{c: c, v: v, stats: c.Opt('e'), recurse: true, met: kernel.Met{}}
+	p := &vdevPrinter{c: c, v: v, stats: c.Opt('e'), slabs: c.Opt('m'), recurse: true, met: kernel.Met{}}
 	if head {
 		p.head()
 	}

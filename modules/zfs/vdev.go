@@ -113,7 +113,7 @@ func runVdev(c *core.Ctx) error {
 	if depth > maxDepth {
 		return fmt.Errorf("depth %d is more than %d", depth, maxDepth)
 	}
-	p := &vdevPrinter{c: c, v: kernel.Of(c.Session), stats: c.Opt('e'), recurse: c.Opt('r'), met: kernel.Met{}}
+	p := &vdevPrinter{c: c, v: kernel.Of(c.Session), stats: c.Opt('e'), slabs: c.Opt('m'), recurse: c.Opt('r'), met: kernel.Met{}}
 	if c.Header() && depth == 0 {
 		p.head()
 	}
@@ -122,10 +122,12 @@ func runVdev(c *core.Ctx) error {
 
 // vdevPrinter prints trees of vdevs, for ::vdev and the commands of pools.
 type vdevPrinter struct {
-	c              *core.Ctx
-	v              *kernel.View
-	stats, recurse bool
-	met            kernel.Met
+	c       *core.Ctx
+	v       *kernel.View
+	stats   bool // with what they have done
+	slabs   bool // with metaslabs
+	recurse bool
+	met     kernel.Met
 }
 
 func (p *vdevPrinter) text() bool { return !p.c.PipeOut && !p.c.Opts.JSON }
@@ -155,6 +157,11 @@ func (p *vdevPrinter) show(addr uint64, depth int) error {
 	}
 	if err := p.row(addr, l, b, depth); err != nil {
 		return err
+	}
+	if p.slabs && p.text() {
+		if err := p.metaslabTable(addr); err != nil {
+			return err
+		}
 	}
 	n := l.Children.Of(b)
 	if n == 0 || !p.recurse {

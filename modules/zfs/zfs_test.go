@@ -246,3 +246,25 @@ func TestParams(t *testing.T) {
 		t.Errorf("%s", r.Err)
 	}
 }
+
+func TestMetaslabs(t *testing.T) {
+	sys, s := open(t)
+	zones := pool(sys, "zones")
+	mirror := zones.Root.Children[0]
+	walk, rows := "", fmt.Sprintf("    %-16s %6s %20s %10s %10s %10s\n", "ADDR", "ID", "OFFSET", "FREE", "FRAG", "UCMU")
+	// free of 16M: 16M-11M-123456 is 4.88M, 15.5M, all
+	free := []string{"4.88M", "15.5M", "16M"}
+	for i, ms := range mirror.Metaslabs {
+		walk += fmt.Sprintf("%#x\n", ms.Addr)
+		frag := fmt.Sprintf("%9s", "-")
+		if n := mirror.Vdev.Metaslabs[i].Frag; n >= 0 {
+			frag = fmt.Sprintf("%9d%%", n)
+		}
+		rows += fmt.Sprintf("    %016x %6d %20x %10s %s %10s\n", ms.Addr, i, i*illumos.MetaslabSize, free[i], frag, "0")
+	}
+	s.Run(fmt.Sprintf("%x::walk metaslab", zones.Addr)).OK().Want(walk)
+	s.Run(fmt.Sprintf("%x::vdev -m", mirror.Addr)).OK().Want(vdevHead + vdevLines(mirror, "", 0, false)[:strings.Index(vdevLines(mirror, "", 0, false), "\n")+1] + rows)
+	if r := s.Run("::spa -m").OK(); !strings.Contains(r.Out, "    "+strings.ReplaceAll(rows, "\n", "\n    ")) {
+		t.Errorf("%s", r.Out)
+	}
+}
