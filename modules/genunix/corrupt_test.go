@@ -39,6 +39,7 @@ var meets = map[string]func(sys *illumos.System) string{
 	"a door has a wild server":                   of(9, "::pfiles"),
 	"a socket's magic is wrong":                  of(75, "::pfiles"),
 	"the list of sockets leads back":             all("::sonode"),
+	"the instances of ICMP lead back":            all("::walk icmp"),
 	"a pipe lies below itself":                   of(9, "::pfiles"),
 	"an event port's queue is a ring":            func(sys *illumos.System) string { return addr(sys.Procs[130].Opened[5].Data.Addr, "::walk portev") },
 	"the ring of file systems misses its first":  all("::fsinfo"),

@@ -12,7 +12,7 @@ import (
 // zones.
 func procDcmds() []*core.Dcmd {
 	list := slices.Concat(processDcmds(), psDcmds(), credDcmds(), fileDcmds(), vnodeDcmds(), pfilesDcmds(), asDcmds(),
-		zoneDcmds(), projectDcmds(), contractDcmds(), rctlDcmds(), netstackDcmds(), netstatDcmds(), lxDcmds())
+		zoneDcmds(), projectDcmds(), contractDcmds(), rctlDcmds(), netstackDcmds(), netstatDcmds(), miDcmds(), lxDcmds())
 	for _, d := range list {
 		d.Help += optionsText(d.Opts)
 	}
@@ -34,5 +34,5 @@ func optionsText(opts []core.Opt) string {
 // procWalkers are their walkers.
 func procWalkers() []*core.Walker {
 	return slices.Concat(processWalkers(), fileWalkers(), vnodeWalkers(), asWalkers(), zoneWalkers(), projectWalkers(),
-		contractWalkers(), rctlWalkers(), netstackWalkers())
+		contractWalkers(), rctlWalkers(), netstackWalkers(), miWalkers())
 }

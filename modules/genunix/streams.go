@@ -79,6 +79,7 @@ func streamDcmds() []*core.Dcmd {
 		all("syncq", "[-q|v] [-f flag] [-F flag] [-t type] [-T type]", "filter and display STREAM sync queue", "syncq_t", "syncq_cache", showSyncq, with(types...)),
 		all("mblk", "[-q|v] [-f|F flag] [-t|T type] [-l|L|B len] [-d dbaddr]", "print an mblk", "mblk_t", "streams_mblk", showMblk, with(append(types, num('l', "len", "only those of this length"),
 			num('L', "len", "only those of at most this length"), num('G', "len", "only those of at least this length"), num('b', "len", "only those with so much room"), num('d', "dbaddr", "only those of this data block"))...)),
+		mblkVerifyDcmd(), strftDcmd(),
 		to("mblk2dblk", "convert mblk_t address to dblk_t address", "dblk_t", member("mblk_t", "mblk", "b_datap")),
 		to("q2otherq", "print peer queue for a given queue", "queue_t", pair(1, -1)),
 		to("q2rdq", "print read queue for a given queue", "queue_t", pair(0, -1)),
@@ -120,6 +121,7 @@ func streamWalkers() []*core.Walker {
 	return []*core.Walker{
 		link("b_cont", "walk mblk_t list using b_cont", "mblk", "mblk_t", "b_cont"),
 		link("b_next", "walk mblk_t list using b_next", "mblk", "mblk_t", "b_next"),
+		of("strftblk", "walk STREAMS flow trace event list", "struct ftevnt", func(v *view, at uint64) seq2 { return v.flowTrace(at) }),
 		link("qlink", "walk queue_t list using q_link", "queue", "queue_t", "q_link"),
 		link("qnext", "walk queue_t list using q_next", "queue", "queue_t", "q_next"),
 		of("readq", "walk read queue side of stdata", "queue_t", func(v *view, at uint64) seq2 { return v.side(at, true) }),
