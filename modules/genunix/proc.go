@@ -28,6 +28,7 @@ func processDcmds() []*core.Dcmd {
 			Opts: []core.Opt{{Letter: 'x', Help: "the whole name must match"}, {Letter: 'n', Help: "only the newest"},
 				{Letter: 'o', Help: "only the oldest"}},
 			Table: psTable(0), Run: runPgrep},
+		gcoreDcmd(),
 	}
 }
 
