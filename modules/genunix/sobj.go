@@ -246,11 +246,29 @@ func walkBlocked(c *core.Ctx, sobj mem.Addr, _ bool) iter.Seq2[core.Elem, error]
 	})
 }
 
-// sleepQueues is NSLEEPQ.
-const sleepQueues = 2048
+// Values of NSLEEPQ: of the kernels of today, and of those before, which hash otherwise.
+const (
+	sleepQueues    = 2048
+	oldSleepQueues = 512
+)
 
-// sleepIndex is SQHASHINDEX: the sleep queue of an object.
-func sleepIndex(a uint64) uint64 { return (a>>2 ^ a>>13 ^ a>>24) & (sleepQueues - 1) }
+// sleepQueueCount is how many sleep queues the kernel has: heads in sleepq_head.
+func (v *view) sleepQueueCount() uint64 {
+	m, err := v.symbol("genunix", "sleepq_head")
+	size, serr := v.size("sleepq_head_t")
+	if err == nil && serr == nil && size != 0 && m.Size/size == oldSleepQueues {
+		return oldSleepQueues
+	}
+	return sleepQueues
+}
+
+// sleepIndex is SQHASHINDEX: the sleep queue of an object, of so many.
+func sleepIndex(a, queues uint64) uint64 {
+	if queues == oldSleepQueues {
+		return uint64(uint32(a)>>2+uint32(a)>>9) & (queues - 1)
+	}
+	return (a>>2 ^ a>>13 ^ a>>24) & (queues - 1)
+}
 
 // walkWchan walks the threads that wait for an object, or all objects that threads
 // on sleep queues wait for.
@@ -282,7 +300,7 @@ func (v *view) sleepQueue(index uint64) iter.Seq2[uint64, error] {
 // waiters walks the threads on an object's sleep queue that wait for it.
 func (v *view) waiters(wchan uint64) iter.Seq2[uint64, error] {
 	return func(yield func(uint64, error) bool) {
-		for a, err := range v.sleepQueue(sleepIndex(wchan)) {
+		for a, err := range v.sleepQueue(sleepIndex(wchan, v.sleepQueueCount())) {
 			w := uint64(0)
 			if err == nil {
 				w, err = v.member("kthread_t", "t_lwpchan.lc_wchan", a)
@@ -302,7 +320,7 @@ func (v *view) waiters(wchan uint64) iter.Seq2[uint64, error] {
 // wchans walks what threads on sleep queues wait for, each once.
 func (v *view) wchans() iter.Seq2[uint64, error] {
 	return func(yield func(uint64, error) bool) {
-		for i := range uint64(sleepQueues) {
+		for i := range v.sleepQueueCount() {
 			var seen []uint64
 			for a, err := range v.sleepQueue(i) {
 				w := uint64(0)
