@@ -75,6 +75,9 @@ func attachable(pid int) error {
 		if _, perr := os.Stat("/proc/self/status"); perr != nil {
 			return errors.New("/proc is not mounted")
 		}
+		if !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			return errors.New("process is hidden from you in /proc (mounted with hidepid): run xmdb as its user or as root")
+		}
 		return errors.New("no such process")
 	case pid == os.Getpid() || st.tgid == os.Getpid():
 		return errors.New("process is the debugger itself")
