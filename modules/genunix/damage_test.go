@@ -42,22 +42,7 @@ func damage(sys *illumos.System, rng *rand.Rand, words int) {
 		objs = append(objs, p.Addr)
 	}
 	objs = append(objs, sys.Locks...)
-	for range words {
-		o := objs[rng.IntN(len(objs))]
-		at := o.Addr + 8*rng.Uint64N(max(o.Size()/8, 1))
-		var v uint64
-		switch rng.IntN(5) {
-		case 1:
-			v = rng.Uint64N(1000)
-		case 2:
-			v = rng.Uint64()
-		case 3:
-			v = objs[rng.IntN(len(objs))].Addr
-		case 4:
-			v = sys.GetU64(at) ^ 1<<rng.IntN(64)
-		}
-		sys.PutU64(at, v)
-	}
+	sys.Spoil(objs, rng, words)
 }
 
 // No damage makes a command fault or hang.

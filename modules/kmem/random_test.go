@@ -41,26 +41,6 @@ func (k *image) structures() []illumos.Obj {
 	return objs
 }
 
-// spoil overwrites words with nothing, small numbers, noise, pointers to one another.
-func (k *image) spoil(objs []illumos.Obj, rng *rand.Rand, words int) {
-	for range words {
-		o := objs[rng.IntN(len(objs))]
-		at := o.Addr + 8*rng.Uint64N(max(o.Size()/8, 1))
-		var v uint64
-		switch rng.IntN(5) {
-		case 1:
-			v = rng.Uint64N(1000)
-		case 2:
-			v = rng.Uint64()
-		case 3:
-			v = objs[rng.IntN(len(objs))].Addr
-		case 4:
-			v = k.GetU64(at) ^ 1<<rng.IntN(64)
-		}
-		k.PutU64(at, v)
-	}
-}
-
 // No damage makes a command fault or hang.
 func TestRandomDamage(t *testing.T) {
 	cmds := []string{"::kmem_cache", "::kmastat", "::kmem_slabs -v", "::vmem", "::walk vmem | ::walk vmem_seg | ::vmem_seg -v", "::walk vmem_postfix",
@@ -71,7 +51,7 @@ func TestRandomDamage(t *testing.T) {
 		for seed := range uint64(4) {
 			t.Run(fmt.Sprintf("%x-%d", flags, seed), func(t *testing.T) {
 				k := build(flags)
-				s := open(t, k, func() { k.spoil(k.structures(), rand.New(rand.NewPCG(seed, uint64(flags))), 50<<(2*seed)) })
+				s := open(t, k, func() { k.Spoil(k.structures(), rand.New(rand.NewPCG(seed, uint64(flags))), 50<<(2*seed)) })
 				t.Parallel() // building is not for several at once
 				for _, cmd := range cmds {
 					start := time.Now()

@@ -51,9 +51,7 @@ func TestRandomDamage(t *testing.T) {
 					k.WritePhys(at, binary.LittleEndian.AppendUint64(nil, pte))
 					continue
 				}
-				o := objs[rng.IntN(len(objs))]
-				v := []uint64{0, rng.Uint64N(1000), rng.Uint64(), objs[rng.IntN(len(objs))].Addr}[rng.IntN(4)]
-				k.PutU64(o.Addr+8*rng.Uint64N(o.Size()/8), v)
+				k.Spoil(objs, rng, 1)
 			}
 			var b bytes.Buffer
 			if err := dump.WriteVmcore(&b); err != nil {
