@@ -127,9 +127,6 @@ func (x *Execution) Adopt(ctx context.Context, l Live) error {
 // when it is let go.
 func (x *Execution) SetOutside() { x.outside = true }
 
-// Outside tells whether the process was attached to.
-func (x *Execution) Outside() bool { return x.outside }
-
 // Release lets the process go and goes back to the program's file.
 func (x *Execution) Release(hang bool) { x.leave(func() { x.live.Release(hang, hang || x.outside) }) }
 

@@ -23,13 +23,8 @@ type Host interface {
 	Act(ctx context.Context, e *Event, s *Stop)
 }
 
-// Errors of events and orders.
-var (
-	// ErrNoProcess is why events are idle when nothing runs.
-	ErrNoProcess = errors.New("no process active")
-	// ErrBusy refuses a second order from within an action that waits.
-	ErrBusy = errors.New("target is busy")
-)
+// ErrNoProcess is why events are idle when nothing runs, and orders are refused.
+var ErrNoProcess = errors.New("no process active")
 
 // Engine keeps events and runs a machine.
 type Engine struct {

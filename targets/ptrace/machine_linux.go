@@ -69,15 +69,6 @@ func (t *Target) FollowFork(child bool) {
 	})
 }
 
-// Drop makes a thread forget the signal it was about to get.
-func (t *Target) Drop(thread uint64) {
-	t.tracer.do(func() {
-		if th := t.p.threads[int(thread)]; th != nil {
-			th.sig = 0
-		}
-	})
-}
-
 // Registers implements control.Machine and core.Registers.
 func (t *Target) Registers(id uint64) (r *arch.Regs, err error) {
 	if t.look {
