@@ -8,6 +8,7 @@ import (
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/ctype/ctf"
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/mem/paging"
 	"github.com/xmdb/xmdb/core/sym"
 	"github.com/xmdb/xmdb/core/value"
 )
@@ -28,9 +29,9 @@ type PageRoot interface {
 // IllumosKernel is an illumos kernel of amd64. See the package comment.
 type IllumosKernel struct {
 	mem      KernelMemory
-	dump     KernelDump // mem, if it is one
-	kas      uint64     // VA of the kernel's struct as
-	cr3      *pageTable // where the container named it
+	dump     KernelDump    // mem, if it is one
+	kas      uint64        // VA of the kernel's struct as
+	cr3      *paging.Table // where the container named it
 	space    *kernelSpace
 	ns       *sym.Namespace
 	modules  []*KernelModule
@@ -43,7 +44,7 @@ type IllumosKernel struct {
 	parentTypes *ctf.File // of genunix, as opened to find the modules
 
 	hatMu sync.Mutex
-	hats  map[uint64]*pageTable // by struct as; nil: has none
+	hats  map[uint64]*paging.Table // by struct as; nil: has none
 
 	memberMu sync.Mutex
 	members  map[string]memberResult
@@ -104,7 +105,7 @@ func newIllumos(m KernelMemory, dump KernelDump, table *sym.Table) (*IllumosKern
 	k.kas = kas
 	if r, ok := m.(PageRoot); ok {
 		if pa, ok := r.PageTable(); ok {
-			k.cr3 = &pageTable{phys: m.Physical(), root: pa, level: hatLevels - 1}
+			k.cr3 = paging.New(m.Physical(), paging.Long4, pa, paging.Options{})
 		}
 	}
 	k.space = newKernelSpace(k, kas, spacePages)

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/mem/paging"
 )
 
 // Geometry of a kernelSpace's memory of pages.
@@ -137,10 +138,10 @@ func (k *IllumosKernel) mapped(as, va uint64) (uint64, bool) {
 			return pfn<<pageShift | va%pageSize, true
 		}
 	}
-	if k.cr3 == nil || as != k.kas || !canonical(va) {
+	if k.cr3 == nil || as != k.kas || !paging.Long4.Canonical(va) {
 		return 0, false
 	}
-	pa, err := k.cr3.translate(va)
+	pa, _, err := k.cr3.Translate(va)
 	return pa, err == nil
 }
 
@@ -150,14 +151,14 @@ func (k *IllumosKernel) translate(as, va uint64) (uint64, error) {
 	if pa, ok := k.mapped(as, va); ok {
 		return pa, nil
 	}
-	if as == 0 || !canonical(va) {
+	if as == 0 || !paging.Long4.Canonical(va) {
 		return 0, mem.ErrUnmapped
 	}
 	t, err := k.hatTable(as)
 	if err != nil {
 		return 0, k.untranslated()
 	}
-	pa, err := t.translate(va)
+	pa, _, err := t.Translate(va)
 	if err != nil {
 		return 0, k.untranslated()
 	}

@@ -14,6 +14,16 @@ import (
 	"github.com/xmdb/xmdb/core/sym"
 )
 
+// Page tables as the fake kernels below make them.
+const (
+	pteValid  = 1 << 0
+	ptePaged  = 1 << 7 // above the last level: a large page
+	pteTables = 512    // entries of a table
+)
+
+// levelShift is the bit of an address at which the index of a level begins.
+func levelShift(level int) uint { return 12 + 9*uint(level) }
+
 func moduleNames(k *IllumosKernel) []string {
 	var l []string
 	for _, m := range k.Modules() {
