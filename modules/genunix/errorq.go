@@ -8,6 +8,7 @@ import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/modules/kernel"
 )
 
 // Flags of queues of errors (sys/errorq_impl.h).
@@ -209,29 +210,30 @@ func (v *view) errorq(c *core.Ctx, at uint64, head bool) error {
 
 // runEreport is ::ereport: a line of what a report is, or all of it.
 func runEreport(c *core.Ctx) error {
-	v := viewOf(c)
+	v := kernel.Of(c.Session)
 	verbose := c.Opt('v')
 	if c.Header() && !verbose && !c.Opts.JSON {
 		c.Printf("ENA                CLASS\n")
 	}
 	class, ena := "", uint64(0)
-	for at, err := range v.nvpairs(c.Addr) {
+	for at, err := range v.NVPairs(c.Addr) {
 		if err != nil {
 			return err
 		}
-		p, err := v.nvpair(at)
+		p, err := v.NVPair(at)
 		if err != nil {
 			return err
 		}
-		switch {
-		case p.name == "class" && p.kind == nvString:
-			class = p.string()
-		case p.name == "ena" && p.kind == nvUint64 && len(p.data) >= 8:
-			ena = p.uint(0, 8)
+		if s, ok := p.Text(); ok && p.Name == "class" {
+			class = s
+		}
+		if n, ok := p.Uint64(); ok && p.Name == "ena" {
+			ena = n
 		}
 	}
 	if class == "" || ena == 0 || verbose {
-		err := v.nvlist(c, c.Addr, true, true)
+		list := kernel.NVPrinter{C: c, Recurse: true, Quiet: true}
+		err := list.List(c.Addr)
 		if !c.Opts.JSON {
 			c.Printf("\n")
 		}

@@ -16,6 +16,9 @@
 // alternatives in the tag ("list_next|next"); one that a release does not have and
 // that is tagged optional reads as zero, and Field.OK tells.
 //
+// Lists of names and values (nvlist_t) are read and printed here too, for modules whose
+// objects have one.
+//
 // Walks of lists and trees are bounded: an element that was there before, or that
 // cannot be read, ends the walk with an error that names its address.
 package kernel
