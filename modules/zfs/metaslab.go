@@ -22,6 +22,7 @@ type deviceLayout struct {
 	Size  uint64       `ctf:"sizeof"`
 	Array kernel.Field `ctf:"vdev_ms"`
 	Count kernel.Field `ctf:"vdev_ms_count"`
+	Group kernel.Field `ctf:"vdev_mg"`
 }
 
 // metaslabLayout is how the release lays out metaslab_t. What of its space map is not
@@ -38,20 +39,16 @@ type metaslabLayout struct {
 }
 
 type spaceMapLayout struct {
-	Size uint64       `ctf:"sizeof"`
-	Phys kernel.Field `ctf:"sm_phys"`
+	Size   uint64       `ctf:"sizeof"`
+	Length kernel.Field `ctf:"sm_size"`
+	Shift  kernel.Field `ctf:"sm_shift"`
+	Phys   kernel.Field `ctf:"sm_phys"`
 }
 
 type spaceMapPhysLayout struct {
 	Size  uint64       `ctf:"sizeof"`
 	Alloc kernel.Field `ctf:"smp_alloc"`
-}
-
-type rangeTreeLayout struct {
-	Size     uint64       `ctf:"sizeof"`
-	Space    kernel.Field `ctf:"rt_space"`
-	Elems    kernel.Field `ctf:"rt_root.bt_num_elems|rt_root.avl_numnodes"`
-	ElemSize kernel.Field `ctf:"rt_root.bt_elem_size|rt_root.avl_size"`
+	Histo kernel.Field `ctf:"smp_histogram"`
 }
 
 // metaslabs are the addresses of a vdev's metaslabs.
@@ -93,67 +90,107 @@ func walkMetaslabs(c *core.Ctx, spa mem.Addr, _ bool) iter.Seq2[core.Elem, error
 	})
 }
 
-// unflushed is what a range tree holds: bytes of the device, and of memory; nothing
-// if there is no tree.
-func unflushed(v *kernel.View, tree uint64) (space, memory uint64, err error) {
+// held is what a range tree holds: bytes of the device, and of memory; nothing if
+// there is no tree.
+func held(v *kernel.View, tree uint64) (space, memory uint64, err error) {
 	if tree == 0 {
 		return 0, 0, nil
 	}
-	l, b, err := read(v, "range_tree_t", tree, func(l *rangeTreeLayout) uint64 { return l.Size })
+	l, b, err := readRangeTree(v, tree)
 	if err != nil {
 		return 0, 0, err
 	}
-	return l.Space.Of(b), l.Elems.Of(b) * l.ElemSize.Of(b), nil
+	if l.Nodes.OK() {
+		return l.Space.Of(b), l.Nodes.Of(b) * btreeLeaf, nil
+	}
+	size, err := v.Size("range_seg_t")
+	return l.Space.Of(b), l.Elems.Of(b) * size, err
 }
 
-// metaslabFree is how much of a metaslab is free, in bytes, and the memory that
-// changes take which are not in its space map yet.
-func metaslabFree(v *kernel.View, l *metaslabLayout, b []byte) (free, memory uint64, err error) {
-	free = l.Length.Of(b)
+// slabSpace is what the space map of a metaslab says, and what is not in it yet.
+type slabSpace struct {
+	size, alloc   uint64   // of the space map: what it covers, and what of that is allocated
+	buckets       []uint64 // its histogram of free segments, by powers of two from 2^shift bytes on
+	shift         uint64
+	frees, allocs uint64 // not flushed
+	memory        uint64 // that these take
+}
+
+// readSpace reads the space of a metaslab. One that nothing was allocated in has no
+// space map.
+func readSpace(v *kernel.View, l *metaslabLayout, b []byte) (s slabSpace, err error) {
 	if sm := l.Map.Of(b); sm != 0 {
 		ml, mb, err := read(v, "space_map_t", sm, func(l *spaceMapLayout) uint64 { return l.Size })
 		if err != nil {
-			return 0, 0, err
+			return s, err
 		}
+		s.size, s.shift = ml.Length.Of(mb), ml.Shift.Of(mb)
 		if phys := ml.Phys.Of(mb); phys != 0 {
 			pl, pb, err := read(v, "space_map_phys_t", phys, func(l *spaceMapPhysLayout) uint64 { return l.Size })
 			if err != nil {
-				return 0, 0, err
+				return s, err
 			}
-			free -= pl.Alloc.Of(pb)
+			s.alloc, s.buckets = pl.Alloc.Of(pb), words(pl.Histo, pb)
 		}
 	}
-	frees, m1, err := unflushed(v, l.Frees.Of(b))
-	if err != nil {
-		return 0, 0, err
+	var m1, m2 uint64
+	if s.frees, m1, err = held(v, l.Frees.Of(b)); err == nil {
+		s.allocs, m2, err = held(v, l.Allocs.Of(b))
 	}
-	allocs, m2, err := unflushed(v, l.Allocs.Of(b))
-	return free + frees - allocs, m1 + m2, err
+	s.memory = m1 + m2
+	return s, err
+}
+
+// space prints the metaslabs of a vdev and their group, as far as the options ask for
+// them. What is wrong with them is said, and the vdevs below are printed.
+func (p *vdevPrinter) space(addr uint64) {
+	if !p.groups && !p.slabs {
+		return
+	}
+	l, b, err := read(p.v, "vdev_t", addr, func(l *deviceLayout) uint64 { return l.Size })
+	if err != nil {
+		p.c.Warnf("%s", err.Error())
+		return
+	}
+	if group := l.Group.Of(b); p.groups && group != 0 {
+		if err := indented(p.c, func() error { return p.group(addr, group) }); err != nil {
+			p.c.Warnf("%s", err.Error())
+		}
+	}
+	if p.slabs && l.Array.Of(b) != 0 {
+		if err := indented(p.c, func() error { return p.metaslabTable(addr) }); err != nil {
+			p.c.Warnf("%s", err.Error())
+		}
+	}
 }
 
 // metaslabTable prints the metaslabs of a vdev.
 func (p *vdevPrinter) metaslabTable(addr uint64) error {
 	list, err := metaslabs(p.v, addr)
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return err
 	}
-	return indented(p.c, func() error {
-		p.c.Printf("%<u>%-?s %6s %20s %10s %10s %10s%</u>\n", "ADDR", "ID", "OFFSET", "FREE", "FRAG", "UCMU")
-		for _, a := range list {
-			l, b, err := read(p.v, "metaslab_t", a, func(l *metaslabLayout) uint64 { return l.Size })
-			if err != nil {
-				return err
-			}
-			free, memory, err := metaslabFree(p.v, l, b)
-			if err != nil {
-				return err
-			}
-			frag := fmt.Sprintf("%9s", "-")
-			if n := l.Frag.Of(b); n != noFragmentation {
-				frag = fmt.Sprintf("%9d%%", n)
-			}
-			p.c.Printf("%0?p %6llu %20llx %10s %s %10s\n", a, l.ID.Of(b), l.Start.Of(b), out.NiceNum(free), frag, out.NiceNum(memory))
+	p.c.Printf("%<u>%-?s %6s %20s %10s %10s %10s%</u>\n", "ADDR", "ID", "OFFSET", "FREE", "FRAG", "UCMU")
+	for _, a := range list {
+		if p.c.Err() != nil {
+			return core.ErrIntr
 		}
-		return nil
-	})
+		l, b, err := read(p.v, "metaslab_t", a, func(l *metaslabLayout) uint64 { return l.Size })
+		if err != nil {
+			return err
+		}
+		s, err := readSpace(p.v, l, b)
+		if err != nil {
+			return err
+		}
+		frag := fmt.Sprintf("%9s", "-")
+		if n := l.Frag.Of(b); n != noFragmentation {
+			frag = fmt.Sprintf("%9d%%", n)
+		}
+		p.c.Printf("%0?p %6llu %20llx %10s %s %10s\n", a, l.ID.Of(b), l.Start.Of(b), out.NiceNum(l.Length.Of(b)-s.alloc+s.frees-s.allocs), frag, out.NiceNum(s.memory))
+		if p.histo {
+			histogram(p.c, s.buckets, int(s.shift))
+		}
+	}
+	return nil
 }

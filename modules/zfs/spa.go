@@ -11,18 +11,18 @@ import (
 )
 
 func poolDcmds() []*core.Dcmd {
-	errs := core.Opt{Letter: 'e', Help: "with the devices' statistics"}
-	slabs := core.Opt{Letter: 'm', Help: "with the metaslabs of the devices at the top"}
+	space := []core.Opt{{Letter: 'e', Help: "with the devices' statistics"}, {Letter: 'm', Help: "with the metaslabs of the devices at the top"},
+		{Letter: 'M', Help: "with the groups of metaslabs of the devices at the top"}, {Letter: 'h', Help: "with histograms of free space, of these"}}
 	return []*core.Dcmd{
-		{Name: "spa", Usage: "?[-cevm]", MDBUsage: "?[-cevmMh]", Descr: "spa_t summary", Type: "spa_t", Table: spaTable, Run: noArgs(runSpa),
-			Help: "Lists the pools, or prints the one at the address.\n",
-			Opts: []core.Opt{{Letter: 'c', Help: "with the configuration"}, errs, slabs, {Letter: 'v', Help: "with the devices"}}},
+		{Name: "spa", Usage: "?[-cevmMh]", Descr: "spa_t summary", Type: "spa_t", Table: spaTable, Run: noArgs(runSpa),
+			Help: "Lists the pools, or prints the one at the address. With -h the histogram of the free\nspace of the pool's normal devices follows each: how many segments there are of each\npower of two.\n",
+			Opts: append([]core.Opt{{Letter: 'c', Help: "with the configuration"}, {Letter: 'v', Help: "with the devices"}}, space...)},
 		{Name: "spa_config", Usage: ":", Descr: "print spa_t configuration", Type: "spa_t", Run: noArgs(runSpaConfig)},
-		{Name: "spa_vdevs", Usage: ":[-em]", MDBUsage: ":[-emMh]", Descr: "given a spa_t, print vdev summary", Type: "spa_t",
-			Run: noArgs(runSpaVdevs), Opts: []core.Opt{errs, slabs}},
+		{Name: "spa_vdevs", Usage: ":[-emMh]", Descr: "given a spa_t, print vdev summary", Type: "spa_t",
+			Run: noArgs(runSpaVdevs), Opts: space},
 		// MDB's synopsis asks for an address, whose lack the command itself tells.
-		{Name: "vdev", Usage: "?[-rem]", MDBUsage: ":[-remMh]", Descr: "vdev_t summary", Type: "vdev_t", Table: vdevTable, Run: noArgs(runVdev),
-			Opts: []core.Opt{{Letter: 'r', Help: "with those below it"}, errs, slabs, {Letter: 'd', Kind: core.Uint, Arg: "depth", Help: "indented by so many columns"}}},
+		{Name: "vdev", Usage: "?[-remMh]", MDBUsage: ":[-remMh]", Descr: "vdev_t summary", Type: "vdev_t", Table: vdevTable, Run: noArgs(runVdev),
+			Opts: append([]core.Opt{{Letter: 'r', Help: "with those below it"}, {Letter: 'd', Kind: core.Uint, Arg: "depth", Help: "indented by so many columns"}}, space...)},
 	}
 }
 
@@ -44,6 +44,7 @@ type spaLayout struct {
 	Name      kernel.Field `ctf:"spa_name"`
 	State     kernel.Field `ctf:"spa_state"`
 	Config    kernel.Field `ctf:"spa_config"`
+	Normal    kernel.Field `ctf:"spa_normal_class"`
 	Root      kernel.Field `ctf:"spa_root_vdev"`
 	Dsl       kernel.Field `ctf:"spa_dsl_pool"`
 	Suspended kernel.Field `ctf:"spa_suspended,optional"`
@@ -127,13 +128,18 @@ func showSpa(c *core.Ctx, v *kernel.View, addr uint64, first bool) error {
 		return nil
 	}
 	first = first && c.Header()
+	if c.Opt('h') {
+		if err := indented(c, func() error { return classHistogram(c, v, l.Normal.Of(b)) }); err != nil {
+			return err
+		}
+	}
 	if c.Opt('c') {
 		c.Printf("\n")
 		if err := indented(c, func() error { return showConfig(c, l.Config.Of(b)) }); err != nil {
 			return err
 		}
 	}
-	if c.Opt('v') || c.Opt('e') || c.Opt('m') {
+	if c.Opt('v') || c.Opt('e') || c.Opt('m') || c.Opt('M') {
 		c.Printf("\n")
 		return indented(c, func() error { return showVdevs(c, v, addr, first) })
 	}
@@ -161,7 +167,8 @@ func showConfig(c *core.Ctx, list uint64) error {
 		c.Printf("(none)\n")
 		return nil
 	}
-	return c.Session.Eval.Eval(c, c.Session, fmt.Sprintf("%#x::nvlist", list))
+	p := kernel.NVPrinter{C: c, Recurse: true, Quiet: true}
+	return p.List(list)
 }
 
 func runSpaVdevs(c *core.Ctx) error {
@@ -179,7 +186,7 @@ func showVdevs(c *core.Ctx, v *kernel.View, addr uint64, head bool) error {
 		c.Printf("no associated vdevs\n")
 		return nil
 	}
-	p := &vdevPrinter{c: c, v: v, stats: c.Opt('e'), slabs: c.Opt('m'), recurse: true, met: kernel.Met{}}
+	p := newVdevPrinter(c, v, true)
 	if head {
 		p.head()
 	}

@@ -113,7 +113,7 @@ func runVdev(c *core.Ctx) error {
 	if depth > maxDepth {
 		return fmt.Errorf("depth %d is more than %d", depth, maxDepth)
 	}
-	p := &vdevPrinter{c: c, v: kernel.Of(c.Session), stats: c.Opt('e'), slabs: c.Opt('m'), recurse: c.Opt('r'), met: kernel.Met{}}
+	p := newVdevPrinter(c, kernel.Of(c.Session), c.Opt('r'))
 	if c.Header() && depth == 0 {
 		p.head()
 	}
@@ -126,8 +126,15 @@ type vdevPrinter struct {
 	v       *kernel.View
 	stats   bool // with what they have done
 	slabs   bool // with metaslabs
+	groups  bool // with what the metaslabs are together
+	histo   bool // and with histograms of these
 	recurse bool
 	met     kernel.Met
+}
+
+// newVdevPrinter takes from the command's options what to print.
+func newVdevPrinter(c *core.Ctx, v *kernel.View, recurse bool) *vdevPrinter {
+	return &vdevPrinter{c: c, v: v, stats: c.Opt('e'), slabs: c.Opt('m'), groups: c.Opt('M'), histo: c.Opt('h'), recurse: recurse, met: kernel.Met{}}
 }
 
 func (p *vdevPrinter) text() bool { return !p.c.PipeOut && !p.c.Opts.JSON }
@@ -158,10 +165,8 @@ func (p *vdevPrinter) show(addr uint64, depth int) error {
 	if err := p.row(addr, l, b, depth); err != nil {
 		return err
 	}
-	if p.slabs && p.text() {
-		if err := p.metaslabTable(addr); err != nil {
-			return err
-		}
+	if p.text() {
+		p.space(addr)
 	}
 	n := l.Children.Of(b)
 	if n == 0 || !p.recurse {
