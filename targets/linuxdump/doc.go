@@ -1,0 +1,2 @@
+// Package linuxdump opens files with the memory of a whole machine.
+package linuxdump

@@ -1,0 +1,132 @@
+package linuxdump
+
+import (
+	"debug/elf"
+	"fmt"
+
+	"github.com/xmdb/xmdb/core/mem"
+)
+
+// kernelHalf is where kernels' addresses begin on amd64 and arm64; what is below it in
+// a dump with virtual addresses is a process.
+const kernelHalf = 1 << 63
+
+// openELF takes the memory of an ELF dump.
+func (t *Target) openELF(f *elfFile, p part) error {
+	if !f.ofMachine() {
+		return ErrNotDump
+	}
+	if err := t.setMachine(f.machine); err != nil {
+		return err
+	}
+	t.notes = f.notes
+	t.format = f.format()
+	for _, d := range f.damage {
+		t.warn("%s", d)
+	}
+	if f.size > p.size {
+		t.warn("the file ends early: it has %d bytes of %d", p.size, f.size)
+	}
+	// What a segment of QEMU has no bytes for is no memory; makedumpfile leaves out
+	// what it was told to.
+	why := mem.ErrFiltered
+	if len(f.notes.qemu) > 0 {
+		why = mem.ErrNotDumped
+	}
+	file := mem.NewCache(p.r, int64(p.size), fileCache)
+	var phys, virt []piece
+	for i := range f.loads {
+		l := &f.loads[i]
+		if l.paddr != ^uint64(0) && (f.shape.word == 8 || l.paddr != 1<<32-1) {
+			phys = cutPiece(phys, l.paddr, l, p.size, why)
+		}
+		if f.kernelAddress(l.vaddr) {
+			virt = cutPiece(virt, l.vaddr, l, p.size, why)
+		}
+	}
+	phys = arrange(phys)
+	if len(f.notes.qemu) > 0 {
+		phys = bridge(phys)
+	}
+	t.physical, t.ranges = space(phys, file), rangesOf(phys)
+	if len(virt) > 0 {
+		t.virtual = space(arrange(virt), file)
+	}
+	t.describe(f, phys)
+	return nil
+}
+
+// kernelAddress tells whether a segment's virtual address is one: QEMU without paging
+// has 0, and with paging those of the process that ran, too.
+func (f *elfFile) kernelAddress(va uint64) bool {
+	if f.shape.word == 4 {
+		return va != 0
+	}
+	return va >= kernelHalf
+}
+
+// format names the kind of an ELF dump.
+func (f *elfFile) format() string {
+	switch {
+	case len(f.notes.qemu) > 0 && f.paging():
+		return "ELF dump by QEMU, with virtual addresses"
+	case len(f.notes.qemu) > 0:
+		return "ELF dump by QEMU"
+	case f.machine == elf.EM_386 || f.shape.word == 4:
+		return "ELF dump, 32-bit"
+	}
+	return "ELF dump"
+}
+
+func (f *elfFile) paging() bool {
+	for i := range f.loads {
+		if f.loads[i].vaddr != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// describe makes the lines of ::status about the pieces.
+func (t *Target) describe(f *elfFile, phys []piece) {
+	var there, filtered, cut, none uint64
+	for _, p := range phys {
+		switch p.err {
+		case nil:
+			there += p.size
+		case mem.ErrFiltered:
+			filtered += p.size
+		case mem.ErrTruncated:
+			cut += p.size
+		default:
+			none += p.size
+		}
+	}
+	t.detail("%s of memory in %d segments", bytesText(there), len(f.loads))
+	if filtered > 0 {
+		t.detail("%s were left out", bytesText(filtered))
+	}
+	if none > 0 {
+		t.detail("%s have no content", bytesText(none))
+	}
+	if cut > 0 {
+		t.detail("%s are missing with the end of the file", bytesText(cut))
+	}
+}
+
+func (t *Target) detail(format string, args ...any) {
+	t.details = append(t.details, fmt.Sprintf(format, args...))
+}
+
+// bytesText writes an amount of memory.
+func bytesText(n uint64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 10<<10:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
