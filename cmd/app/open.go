@@ -81,6 +81,11 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 		return a.grabTarget(ctx, args)
 	case len(c.run) > 0:
 		return a.runTarget(args)
+	}
+	if dumps, vmlinux, ok := machineFiles(args); ok && !c.raw && !c.user {
+		return a.machineDump(ctx, dumps, vmlinux)
+	}
+	switch {
 	case len(args) > 2:
 		return nil, &usageError{msg: "too many operands"}
 	case len(args) == 0:

@@ -40,7 +40,7 @@ func (t *Target) openELF(f *elfFile, p part) error {
 		if l.paddr != ^uint64(0) && (f.shape.word == 8 || l.paddr != 1<<32-1) {
 			phys = cutPiece(phys, l.paddr, l, p.size, why)
 		}
-		if f.kernelAddress(l.vaddr) {
+		if f.virtual(l) {
 			virt = cutPiece(virt, l.vaddr, l, p.size, why)
 		}
 	}
@@ -56,13 +56,13 @@ func (t *Target) openELF(f *elfFile, p part) error {
 	return nil
 }
 
-// kernelAddress tells whether a segment's virtual address is one: QEMU without paging
-// has 0, and with paging those of the process that ran, too.
-func (f *elfFile) kernelAddress(va uint64) bool {
+// virtual tells whether a segment's virtual address is one of the kernel: QEMU without
+// paging has 0 or the physical one, and with paging those of the process that ran, too.
+func (f *elfFile) virtual(l *progHeader) bool {
 	if f.shape.word == 4 {
-		return va != 0
+		return l.vaddr != 0 && l.vaddr != l.paddr
 	}
-	return va >= kernelHalf
+	return l.vaddr >= kernelHalf
 }
 
 // format names the kind of an ELF dump.
@@ -80,7 +80,7 @@ func (f *elfFile) format() string {
 
 func (f *elfFile) paging() bool {
 	for i := range f.loads {
-		if f.loads[i].vaddr != 0 {
+		if f.virtual(&f.loads[i]) {
 			return true
 		}
 	}

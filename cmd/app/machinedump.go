@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/store"
+	"github.com/xmdb/xmdb/targets/linuxdump"
+)
+
+// machineFiles tells whether the operands are a dump of a machine's memory: its file,
+// or files if it was split, and at most one kernel with debug data among them, in any
+// order, as users of crash give them.
+func machineFiles(args []string) (dumps []string, vmlinux string, ok bool) {
+	for _, path := range args {
+		switch kind := machineFile(path); {
+		case kind == isMachineDump:
+			dumps = append(dumps, path)
+		case kind == isKernelFile && vmlinux == "" && len(args) > 1:
+			vmlinux = path
+		default:
+			return nil, "", false
+		}
+	}
+	return dumps, vmlinux, len(dumps) > 0
+}
+
+// What an operand may be.
+const (
+	isOther = iota
+	isMachineDump
+	isKernelFile
+)
+
+func machineFile(path string) int {
+	st, err := os.Stat(path)
+	if err != nil || !st.Mode().IsRegular() {
+		return isOther
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return isOther
+	}
+	defer f.Close()
+	if linuxdump.Probe(f, st.Size()) {
+		return isMachineDump
+	}
+	head := make([]byte, 4)
+	if n, _ := f.ReadAt(head, 0); isELF(head[:n]) {
+		return isKernelFile
+	}
+	return isOther
+}
+
+// machineDump opens the memory of a machine.
+func (a *app) machineDump(ctx context.Context, dumps []string, vmlinux string) (core.Target, error) {
+	if a.c.write {
+		a.s.Warnf("%s: dumps are not writable; opened for reading", dumps[0])
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	o := linuxdump.Options{Vmlinux: vmlinux, Progress: progress("reading " + dumps[0])}
+	if s, err := store.Open("", 0); err == nil {
+		o.Cache = s
+	}
+	t, err := linuxdump.Open(ctx, dumps, o)
+	if err != nil {
+		return nil, fmt.Errorf("failed to open %s: %s", dumps[0], core.Reason(err))
+	}
+	return t, nil
+}
