@@ -45,6 +45,12 @@ func Of(s *core.Session) *View {
 	return v
 }
 
+// Session is the session the view belongs to.
+func (v *View) Session() *core.Session { return v.s }
+
+// Space is the memory the view looks at.
+func (v *View) Space() mem.Space { return v.space }
+
 // Type gives a type by name.
 func (v *View) Type(name string) (*ctype.Type, error) {
 	if t, ok := v.types[name]; ok {
@@ -170,15 +176,17 @@ func (v *View) field(t *ctype.Type, tag string) (Field, error) {
 }
 
 // Bytes gives n bytes of memory, in buf if they have to be copied (which it may
-// have to grow for). They must not be changed.
+// have to grow for). They must not be changed. What it gave may be the next call's
+// buf: what is memory itself, which must not be written to, has no room behind it,
+// and what was copied has.
 func (v *View) Bytes(addr, n uint64, buf []byte) ([]byte, error) {
 	if v.view != nil {
 		if b := v.view.View(mem.Addr(addr), int(n)); b != nil {
-			return b, nil
+			return b[:n:n], nil
 		}
 	}
-	if uint64(cap(buf)) < n {
-		buf = make([]byte, n)
+	if uint64(cap(buf)) <= n || cap(buf) == len(buf) {
+		buf = make([]byte, n, n+1)
 	}
 	buf = buf[:n]
 	return buf, mem.ReadFull(v.space, buf, mem.Addr(addr))
