@@ -8,6 +8,15 @@ import "encoding/binary"
 // core has; gsbase, which MDB lacks, is the address of thread-local storage.
 var I386 = i386()
 
+// I8086 is I386 running code of 16 bits: in real mode, or in a segment of that size.
+var I8086 = i8086()
+
+func i8086() *Arch {
+	a := i386()
+	a.Dis = []string{"ia16", "ia32"}
+	return a
+}
+
 func i386() *Arch {
 	a := &Arch{
 		Name: "i386", PtrSize: 4, PageSize: 4096, Order: binary.LittleEndian,

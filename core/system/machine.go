@@ -35,7 +35,12 @@ type SystemRegs struct {
 	EFER                    uint64
 	KernelGSBase            uint64 // MSR C0000102
 	GDTBase, IDTBase        uint64 // linear addresses
-	Known                   SystemRegSet
+	// CSBase and CSAttr are what the processor has of the code segment beside the
+	// selector in Regs: the linear address of its first byte, and the descriptor's bits
+	// as VMX has them (type 0-3, S 4, DPL 5-6, P 7, L 13, D 14, G 15).
+	CSBase uint64
+	CSAttr uint32
+	Known  SystemRegSet
 }
 
 // SystemRegSet is a set of the registers of SystemRegs.
@@ -52,6 +57,7 @@ const (
 	HasKernelGSBase
 	HasGDTBase
 	HasIDTBase
+	HasCS
 )
 
 // Has tells whether all of a set are known.

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Prober recognises one kind of system in a target.
@@ -10,9 +11,14 @@ type Prober struct {
 	Name string // for messages: "linux process"
 	// Probe looks at a target through the abilities it has (see core.Target). It
 	// gives nil without an error if the target holds no such system, an error if
-	// it does but the system could not be set up.
+	// it does but the system could not be set up, and one that is ErrNoKernel to
+	// tell what of a kernel was looked for in a memory and not found.
 	Probe func(ctx context.Context, target any) (any, error)
 }
+
+// ErrNoKernel is that a memory holds no kernel that is known. An error that wraps it
+// says what was not found; it counts only if nothing else is recognised.
+var ErrNoKernel = errors.New("no kernel found")
 
 // Probers is the list, the surest first.
 func Probers() []Prober {
@@ -20,6 +26,7 @@ func Probers() []Prober {
 		{"illumos kernel", probeIllumos},
 		{"illumos process", probeIllumosProcess},
 		{"linux process", probeProcess},
+		{"raw machine", probeRawMachine},
 		{"object file", probeImage},
 	}
 }
@@ -28,17 +35,23 @@ func Probers() []Prober {
 // joins those of probers that failed; a later one may have succeeded all the
 // same.
 func Recognise(ctx context.Context, target any) (any, error) {
-	var errs []error
+	var errs, absent []error
 	for _, p := range Probers() {
 		sys, err := p.Probe(ctx, target)
+		if raw, ok := sys.(*RawMachine); ok {
+			raw.missed = append(absent, errs...)
+		}
 		if sys != nil {
 			return sys, errors.Join(errs...)
 		}
-		if err != nil {
-			errs = append(errs, errors.New(p.Name+": "+err.Error()))
+		switch {
+		case errors.Is(err, ErrNoKernel):
+			absent = append(absent, fmt.Errorf("%s: %w", p.Name, err))
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
 		}
 	}
-	return nil, errors.Join(errs...)
+	return nil, errors.Join(append(errs, absent...)...)
 }
 
 // probeProcess takes any target that gives what NewProcess needs.

@@ -45,6 +45,23 @@ func ModeOf(cr0, cr4, efer uint64) Mode {
 	return Long4
 }
 
+// Registers are control registers that select the mode.
+func (m Mode) Registers() (cr0, cr4, efer uint64) {
+	switch m.known() {
+	case Bits32:
+		return CR0PE | CR0PG, 0, 0
+	case Bits32PSE:
+		return CR0PE | CR0PG, CR4PSE, 0
+	case PAE:
+		return CR0PE | CR0PG, CR4PAE, 0
+	case Long4:
+		return CR0PE | CR0PG, CR4PAE, EFERLME | EFERLMA
+	case Long5:
+		return CR0PE | CR0PG, CR4PAE | CR4LA57, EFERLME | EFERLMA
+	}
+	return 0, 0, 0
+}
+
 var modeNames = [...]string{"none", "32-bit", "32-bit PSE", "PAE", "4-level", "5-level"}
 
 // String is the mode in words: "none", "32-bit", "PAE", "4-level".

@@ -224,6 +224,9 @@ func TestModeOf(t *testing.T) {
 		if got := ModeOf(tt.cr0, tt.cr4, tt.efer); got != tt.want {
 			t.Errorf("ModeOf(%#x, %#x, %#x) = %v, want %v", tt.cr0, tt.cr4, tt.efer, got, tt.want)
 		}
+		if got := ModeOf(tt.want.Registers()); got != tt.want {
+			t.Errorf("registers of %v select %v", tt.want, got)
+		}
 	}
 }
 
