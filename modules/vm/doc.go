@@ -1,0 +1,33 @@
+// Package vm finds the virtual machines of a host and what they do: xmdb's module vm,
+// which MDB has none of.
+//
+// # The model
+//
+// A Machine is a guest of a hypervisor: of bhyve (the structures of illumos' module vmm)
+// or of KVM (illumos-kvm). It has VCPUs, Regions of guest-physical memory, models of
+// devices. What differs between hypervisors lies behind the interface backend, what
+// differs between processors behind it again: on AMD's the guest's registers are in
+// the VMCB, on Intel's most are in a VMCS that only the processor can read. A register
+// that memory does not hold is unknown (Value), never zero.
+//
+// # Guest memory
+//
+// Machine.Physical is guest-physical memory. A piece of bhyve's (struct mem_map) is a
+// part of a memory segment (struct mem_seg), whose vm_object is memory of the kernel's
+// segment segkvmm: it is read through the kernel's page tables. Where the object is of
+// another kind the nested page tables (EPT, RVI) tell which pages it has, as far as the
+// guest has touched them. A memory slot of KVM's is a piece of qemu's address space. A
+// dump has pages of guests only if it was told to hold all pages.
+//
+// # Invariants
+//
+// Members are found by name in the kernel's type data. Counts and indices are checked
+// against the arrays that the kernel's types declare, lists are bounded, and what is
+// wrong is told with its address.
+//
+// # What it does not do
+//
+// The contents of a VMCS that is not loaded into a processor are in memory in a form
+// that Intel does not publish: they are not decoded. Registers of a vCPU that runs are
+// those of its last exit. Linux' KVM is not known here yet.
+package vm

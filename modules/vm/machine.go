@@ -1,0 +1,225 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/modules/kernel"
+)
+
+// Kind is the hypervisor that runs a machine.
+type Kind string
+
+// The hypervisors.
+const (
+	Bhyve Kind = "bhyve"
+	KVM   Kind = "kvm"
+)
+
+// Vendor is whose virtualisation a host's processors have; it decides where a
+// running machine's registers are kept.
+type Vendor string
+
+// The vendors: with Intel's most registers are in a VMCS, whose layout is the
+// processor's secret; with AMD's they are in the VMCB, an ordinary page.
+const (
+	Intel Vendor = "intel"
+	AMD   Vendor = "amd"
+)
+
+// maxVCPUs bounds the number of a machine's vCPUs: no hypervisor runs as many.
+const maxVCPUs = 4096
+
+// Machine is a virtual machine of the host.
+type Machine struct {
+	Kind   Kind
+	Addr   uint64 // of the structure that is the machine: struct vm, struct kvm
+	Handle uint64 // of the structure it hangs on: bhyve's vmm_softc_t; 0 if there is none
+	Name   string
+	Vendor Vendor // "" if it is not known
+	NCPU   int    // vCPUs
+	State  string // in words: "running", "halted", "poweroff"
+	Zone   uint64 // zone_t, 0 if it is not known
+
+	v    *kernel.View
+	back backend
+	phys mem.Space
+}
+
+// backend is what a hypervisor knows of one of its machines.
+type backend interface {
+	// vcpus gives the vCPUs, by ascending ID. Those before an error are good.
+	vcpus(m *Machine) ([]*VCPU, error)
+	// registers reads what is in memory of a vCPU's registers.
+	registers(c *VCPU) (*Regs, error)
+	// regions gives guest-physical memory as the guest has it, in any order. Those
+	// before an error are good.
+	regions(m *Machine) ([]Region, error)
+	// devices gives the addresses of the models of devices, by their names.
+	devices(m *Machine) (map[string]uint64, error)
+	// process finds the process that runs the machine, 0 if there is none.
+	process(m *Machine) (uint64, error)
+	// thread tells whether a context that is installed on a thread (struct ctxop) is
+	// that of a vCPU, and of which.
+	context(m *Machine, arg uint64) (vcpu int, ok bool)
+}
+
+// hypervisor finds machines.
+type hypervisor interface {
+	machines(v *kernel.View) iter.Seq2[*Machine, error]
+}
+
+// hypervisors are those that are looked for, in the order of ::vm.
+var hypervisors = []hypervisor{bhyve{}, illumosKVM{}}
+
+// errNoHypervisor is that the host's kernel has none of them loaded.
+var errNoHypervisor = errors.New("neither bhyve (vmm) nor KVM (kvm) is loaded")
+
+// Machines gives the machines of the host, bhyve's first. An error ends those of one
+// hypervisor; a kernel that has none loaded gives none.
+func Machines(v *kernel.View) iter.Seq2[*Machine, error] {
+	return func(yield func(*Machine, error) bool) {
+		for _, h := range hypervisors {
+			for m, err := range h.machines(v) {
+				if !yield(m, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// MachineAt finds the machine of an address, that of the machine's structure or of its
+// Handle.
+func MachineAt(v *kernel.View, addr uint64) (*Machine, error) {
+	var first error
+	for m, err := range Machines(v) {
+		if err != nil && first == nil {
+			first = err
+		}
+		if m != nil && (m.Addr == addr || m.Handle == addr) {
+			return m, nil
+		}
+	}
+	if first != nil {
+		return nil, fmt.Errorf("no virtual machine at %x: %w", addr, first)
+	}
+	return nil, fmt.Errorf("no virtual machine at %x", addr)
+}
+
+// Lookup finds the machine of a name.
+func Lookup(v *kernel.View, name string) (*Machine, error) {
+	var first error
+	for m, err := range Machines(v) {
+		if err != nil && first == nil {
+			first = err
+		}
+		if m != nil && m.Name == name {
+			return m, nil
+		}
+	}
+	if first != nil {
+		return nil, fmt.Errorf("no virtual machine '%s': %w", name, first)
+	}
+	return nil, fmt.Errorf("no virtual machine '%s'", name)
+}
+
+// VCPUs gives the vCPUs by ascending ID. Those before an error are good.
+func (m *Machine) VCPUs() ([]*VCPU, error) { return m.back.vcpus(m) }
+
+// VCPU is a virtual processor.
+type VCPU struct {
+	Machine *Machine
+	ID      int
+	Addr    uint64 // of the structure that is the vCPU: struct vcpu, struct kvm_vcpu
+	State   string // of running: "running", "sleeping", "idle", "frozen", "halted"
+	HostCPU int    // the host's CPU it runs on or ran on last; -1 if it is on none
+
+	Exit   Exit
+	Events []Event // pending interrupts and exceptions
+}
+
+// Exit is why a vCPU left the guest last.
+type Exit struct {
+	Known  bool
+	Code   uint64 // the hypervisor's or the processor's number
+	Reason string // its name, without the prefix that all of them have
+	Detail string // what came with it: "port 3f8 out 1", "gpa fee000b0"
+}
+
+// Event is an interrupt or an exception that a vCPU has not taken yet.
+type Event struct {
+	Kind   string // "intr", "nmi", "extint", "exception", "sipi"
+	Vector int    // -1 if it is not known, or there is none
+	Error  Value  // error code of an exception
+}
+
+// Regs reads what is in memory of the vCPU's registers.
+func (c *VCPU) Regs() (*Regs, error) { return c.Machine.back.registers(c) }
+
+// Value is a register, if memory holds it.
+type Value struct {
+	V     uint64
+	Known bool
+	// Where says where the value is from, or why there is none: "VMCB", "exit" (as it was
+	// when the vCPU last left the guest), "in the VMCS".
+	Where string
+}
+
+// Segment is a segment register, or one of the table registers (then only Base and
+// Limit count).
+type Segment struct {
+	Selector Value
+	Base     Value
+	Limit    Value
+	// Attr are the descriptor's bits as VMX has them: type 0-3, S 4, DPL 5-6, P 7, AVL
+	// 12, L 13, D/B 14, G 15, unusable 16.
+	Attr Value
+}
+
+// Numbers of the general registers in Regs.GPR, as instructions encode them.
+const (
+	RAX = iota
+	RCX
+	RDX
+	RBX
+	RSP
+	RBP
+	RSI
+	RDI
+	R8
+	R9
+	R10
+	R11
+	R12
+	R13
+	R14
+	R15
+)
+
+// Numbers of the segment registers in Regs.Seg, as instructions encode them.
+const (
+	ES = iota
+	CS
+	SS
+	DS
+	FS
+	GS
+)
+
+// Regs are a vCPU's registers, each with whether it is known.
+type Regs struct {
+	GPR                     [16]Value
+	RIP, RFLAGS             Value
+	CR0, CR2, CR3, CR4, CR8 Value
+	EFER, KernelGSBase      Value
+	Seg                     [6]Segment
+	GDT, IDT, LDT, TR       Segment
+	DR                      [4]Value
+	DR6, DR7                Value
+	// PDPT are the entries of the page directory pointer table that the processor has
+	// loaded, where the hypervisor keeps them (PAE).
+	PDPT [4]Value
+}

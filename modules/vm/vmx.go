@@ -1,0 +1,137 @@
+package vm
+
+import (
+	"fmt"
+
+	"github.com/xmdb/xmdb/modules/kernel"
+)
+
+// Of a vCPU on Intel's processors memory holds what the hypervisor saves itself: the
+// general registers but rsp, cr2 and the debug registers (vmxctx), some MSRs. The rest
+// is in the VMCS, which the processor keeps in a form of its own: of that only what the
+// last exit told is known.
+
+type vmxSoftc struct {
+	Context kernel.Field `ctf:"ctx"`
+	State   kernel.Field `ctf:"state"`
+	MSRs    kernel.Field `ctf:"guest_msrs"`
+	EPTP    kernel.Field `ctf:"eptp,optional"`
+}
+
+type vmxContext struct {
+	Size uint64       `ctf:"sizeof"`
+	RDI  kernel.Field `ctf:"guest_rdi"`
+	RSI  kernel.Field `ctf:"guest_rsi"`
+	RDX  kernel.Field `ctf:"guest_rdx"`
+	RCX  kernel.Field `ctf:"guest_rcx"`
+	R8   kernel.Field `ctf:"guest_r8"`
+	R9   kernel.Field `ctf:"guest_r9"`
+	RAX  kernel.Field `ctf:"guest_rax"`
+	RBX  kernel.Field `ctf:"guest_rbx"`
+	RBP  kernel.Field `ctf:"guest_rbp"`
+	R10  kernel.Field `ctf:"guest_r10"`
+	R11  kernel.Field `ctf:"guest_r11"`
+	R12  kernel.Field `ctf:"guest_r12"`
+	R13  kernel.Field `ctf:"guest_r13"`
+	R14  kernel.Field `ctf:"guest_r14"`
+	R15  kernel.Field `ctf:"guest_r15"`
+	CR2  kernel.Field `ctf:"guest_cr2"`
+	DR0  kernel.Field `ctf:"guest_dr0"`
+	DR1  kernel.Field `ctf:"guest_dr1"`
+	DR2  kernel.Field `ctf:"guest_dr2"`
+	DR3  kernel.Field `ctf:"guest_dr3"`
+	DR6  kernel.Field `ctf:"guest_dr6"`
+}
+
+const (
+	inVMCS = "in the VMCS"
+	inExit = "exit"
+)
+
+// guestMSRKGSBase is the index of KernelGSBase in guest_msrs (IDX_MSR_KGSBASE of
+// intel/vmx.h), which has as many as numMSRs.
+const (
+	guestMSRKGSBase = 4
+	numMSRs         = 6
+)
+
+// vmcsRegs are registers of which all are in the VMCS.
+func vmcsRegs() *Regs {
+	in := unknown(inVMCS)
+	seg := Segment{in, in, in, in}
+	r := &Regs{RIP: in, RFLAGS: in, CR0: in, CR2: in, CR3: in, CR4: in, CR8: unknown("in the local APIC"), EFER: in,
+		KernelGSBase: in, DR6: in, DR7: in, GDT: seg, IDT: seg, LDT: seg, TR: seg}
+	r.GPR[RSP] = in
+	for i := range r.Seg {
+		r.Seg[i] = seg
+	}
+	for i := range r.PDPT {
+		r.PDPT[i] = in
+	}
+	return r
+}
+
+func (g *bhyveVM) vmxRegs(cookie uint64, c *VCPU) (*Regs, error) {
+	sc, err := kernel.Lay[vmxSoftc](g.v, "struct vmx")
+	if err != nil {
+		return nil, err
+	}
+	x, err := kernel.Lay[vmxContext](g.v, "struct vmxctx")
+	if err != nil {
+		return nil, err
+	}
+	if uint64(c.ID+1)*x.Size > sc.Context.Size {
+		return nil, fmt.Errorf("struct vmx %x: there cannot be a vCPU %d", cookie, c.ID)
+	}
+	at := cookie + sc.Context.Off + uint64(c.ID)*x.Size
+	b, err := g.v.Bytes(at, x.Size, nil)
+	if err != nil {
+		return nil, kernel.BadRead("struct vmxctx", at, err)
+	}
+	const from = "vmxctx"
+	r := vmcsRegs()
+	for n, f := range map[int]kernel.Field{RDI: x.RDI, RSI: x.RSI, RDX: x.RDX, RCX: x.RCX, R8: x.R8, R9: x.R9, RAX: x.RAX, RBX: x.RBX,
+		RBP: x.RBP, R10: x.R10, R11: x.R11, R12: x.R12, R13: x.R13, R14: x.R14, R15: x.R15} {
+		r.GPR[n] = known(f.Of(b), from)
+	}
+	for n, f := range []kernel.Field{x.DR0, x.DR1, x.DR2, x.DR3} {
+		r.DR[n] = known(f.Of(b), from)
+	}
+	r.CR2, r.DR6 = known(x.CR2.Of(b), from), known(x.DR6.Of(b), from)
+	if n := sc.MSRs.Size / (8 * numMSRs); uint64(c.ID) < n {
+		if v, err := g.v.Pointer(cookie + sc.MSRs.Off + (uint64(c.ID)*numMSRs+guestMSRKGSBase)*8); err == nil {
+			r.KernelGSBase = known(v, "guest_msrs")
+		}
+	}
+	return r, g.fromExit(r, c)
+}
+
+// fromExit fills in what the last exit has told of registers in the VMCS.
+func (g *bhyveVM) fromExit(r *Regs, c *VCPU) error {
+	vl, err := kernel.Lay[vcpuLayout](g.v, "struct vcpu")
+	if err != nil {
+		return err
+	}
+	el, err := kernel.Lay[exitLayout](g.v, "struct vm_exit")
+	if err != nil {
+		return err
+	}
+	b := g.b[c.Addr-g.addr:][:vl.Size]
+	exit := b[vl.Exit.Off:]
+	rip := el.RIP.Of(exit)
+	if rip == 0 && el.Code.Of(exit) == 0 {
+		return nil // it has not been in the guest yet
+	}
+	r.RIP = known(rip, inExit)
+	switch c.Exit.Reason {
+	case "HLT":
+		if el.RFLAGS.OK() {
+			r.RFLAGS = known(el.RFLAGS.Of(exit), inExit)
+		}
+	case "INST_EMUL":
+		if el.MMIOCR3.OK() {
+			r.CR3 = known(el.MMIOCR3.Of(exit), inExit)
+		}
+	}
+	return nil
+}
