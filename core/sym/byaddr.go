@@ -213,6 +213,9 @@ func (t *Table) buildAddrs() []uint32 {
 // before orders two symbols of one value: negative if a is preferred. They are
 // decoded without their names.
 func (t *Table) before(a, b *Symbol) int {
+	if t.src.First {
+		return cmp.Compare(a.Index, b.Index)
+	}
 	an, bn := t.nameAt(t.nameOff(int(a.Index))), t.nameAt(t.nameOff(int(b.Index)))
 	if t.src.Rule != RuleKernel {
 		return preferProcess(a, an, b, bn)

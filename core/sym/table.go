@@ -39,6 +39,7 @@ type Source struct {
 	Bias    uint64   // added to the value of every symbol that lies in a section
 	Section []uint64 // ET_REL: added to a symbol's value, by its section index
 	Code    []Range  // VAs of executable sections, by section index; others are empty
+	First   bool     // of symbols with one value the first in the table stands for it
 }
 
 // Table is the symbols of one section. It costs the two slices of its Source

@@ -24,6 +24,7 @@ var ErrNoKernel = errors.New("no kernel found")
 func Probers() []Prober {
 	return []Prober{
 		{"illumos kernel", probeIllumos},
+		{"linux kernel", probeLinux},
 		{"illumos process", probeIllumosProcess},
 		{"linux process", probeProcess},
 		{"raw machine", probeRawMachine},

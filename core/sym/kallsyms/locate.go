@@ -1,0 +1,253 @@
+package kallsyms
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+
+	"github.com/xmdb/xmdb/core/mem"
+)
+
+// ErrNotFound says that there is no table in the memory that was searched.
+var ErrNotFound = errors.New("kallsyms was not found")
+
+// digits is in every token table: characters that symbols are written in stand for
+// themselves.
+var digits = []byte("0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00")
+
+// chunk is how much is searched at once.
+const chunk = 1 << 20
+
+// Locate looks for the tables in [base, base+size) of a space, where a kernel's image
+// is mapped. Memory that cannot be read is passed over.
+func Locate(sp mem.Space, base, size uint64) (Tables, error) {
+	buf := make([]byte, chunk+len(digits))
+	for at := base; at-base < size; at += chunk {
+		n := min(uint64(len(buf)), size-(at-base))
+		got := readSome(sp, buf[:n], at)
+		for b, off := buf[:got], 0; ; {
+			i := bytes.Index(b[off:], digits)
+			if i < 0 || off+i >= chunk {
+				break
+			}
+			if t, ok := around(sp, at+uint64(off+i)); ok {
+				return t, nil
+			}
+			off += i + 1
+		}
+	}
+	return Tables{}, ErrNotFound
+}
+
+const pageSize = 4096
+
+// readSome fills p page by page, with zeros where memory cannot be read: nothing is
+// found in those. It gives len(p), or less if nothing follows.
+func readSome(sp mem.Space, p []byte, at uint64) int {
+	for done := 0; done < len(p); {
+		n, err := sp.ReadAt(p[done:], mem.Addr(at+uint64(done)))
+		if done += n; err == nil || done >= len(p) {
+			break
+		}
+		hole := min(len(p)-done, int(pageSize-(at+uint64(done))%pageSize))
+		clear(p[done : done+hole])
+		done += hole
+	}
+	return len(p)
+}
+
+// around takes va for the token of the digit 0.
+func around(sp mem.Space, va uint64) (Tables, bool) {
+	t, ok := tokenTable(sp, va)
+	if !ok {
+		return t, false
+	}
+	count, marks, ok := markers(sp, t.TokenTable)
+	if !ok || !names(sp, &t, marks, count) {
+		return t, false
+	}
+	n, _ := mem.ReadUint(sp, mem.Addr(t.NumSyms), 4, binary.LittleEndian)
+	return t, addresses(sp, &t, n)
+}
+
+// tokenTable finds the beginning of a token table by its token '0', the 49th, and its
+// index behind it, which has to agree with it.
+func tokenTable(sp mem.Space, va uint64) (t Tables, ok bool) {
+	back := make([]byte, '0'*(maxTokenLen+1)+1)
+	start := va - uint64(len(back))
+	if mem.ReadFull(sp, back, mem.Addr(start)) != nil {
+		return t, false
+	}
+	at := len(back) // of the token '0'
+	for range '0' {
+		end := bytes.LastIndexByte(back[:at-1], 0)
+		if end < 0 {
+			return t, false
+		}
+		at = end + 1
+	}
+	// The first token has padding before it, or something else: the index decides. What
+	// precedes may be such that the table's beginning is later by some NULs.
+	t.TokenTable = start + uint64(at)
+	table := make([]byte, maxTokens)
+	got, _ := sp.ReadAt(table, mem.Addr(t.TokenTable))
+	table = table[:got]
+	end := 0
+	var index [tokens]uint16
+	for i := range index {
+		if end > 0xffff || end >= len(table) {
+			return t, false
+		}
+		index[i] = uint16(end)
+		n := bytes.IndexByte(table[end:], 0)
+		if n < 0 || n > maxTokenLen {
+			return t, false
+		}
+		end += n + 1
+	}
+	for pad := range 16 {
+		b := table[min(end+pad, len(table)):]
+		if len(b) >= 2*tokens && same(b, index) {
+			t.TokenIndex = t.TokenTable + uint64(end+pad)
+			return t, true
+		}
+	}
+	return t, false
+}
+
+// maxTokenLen bounds a token: those of real kernels have some ten characters.
+const maxTokenLen = 64
+
+func same(b []byte, index [tokens]uint16) bool {
+	for i, v := range index {
+		if binary.LittleEndian.Uint16(b[2*i:]) != v {
+			return false
+		}
+	}
+	return true
+}
+
+// Bounds of the distance between two markers: 256 names of 1 to 512 bytes.
+const (
+	minMark = 2 * perMarker
+	maxMark = (maxName + 2) * perMarker
+	minRun  = 8 // markers that make a table
+)
+
+// markers looks backwards from the token table for an array of ascending offsets that
+// begins with 0; seqs_of_names may lie between. It gives their number and where the
+// array is.
+func markers(sp mem.Space, end uint64) (count int, at uint64, ok bool) {
+	b := make([]byte, chunk)
+	have := uint64(0)
+	if got, n := readBefore(sp, b, end); got {
+		have = n
+	}
+	b = b[uint64(len(b))-have:]
+	run := 0
+	for i := len(b) - 8; i >= 0; i -= 4 {
+		v, w := binary.LittleEndian.Uint32(b[i:]), binary.LittleEndian.Uint32(b[i+4:])
+		if w <= v || w-v < minMark || w-v > maxMark {
+			run = 0
+			continue
+		}
+		if run++; v == 0 && run >= minRun {
+			return run + 1, end - uint64(len(b)-i), true
+		}
+	}
+	return 0, 0, false
+}
+
+// readBefore fills the end of b with what lies before end, as far as it can be read.
+func readBefore(sp mem.Space, b []byte, end uint64) (ok bool, n uint64) {
+	for n < uint64(len(b)) {
+		step := (end - n) % pageSize
+		if step == 0 {
+			step = pageSize
+		}
+		step = min(step, uint64(len(b))-n)
+		p := b[uint64(len(b))-n-step:][:step]
+		if mem.ReadFull(sp, p, mem.Addr(end-n-step)) != nil {
+			break
+		}
+		n += step
+	}
+	return n > 0, n
+}
+
+// names finds the names before the markers, by the count before them and by the first
+// marker, which has to lead to the 256th name.
+func names(sp mem.Space, t *Tables, marks uint64, count int) bool {
+	var m [8]byte
+	if mem.ReadFull(sp, m[:], mem.Addr(marks)) != nil {
+		return false
+	}
+	second := binary.LittleEndian.Uint32(m[4:])
+	last, err := mem.ReadUint(sp, mem.Addr(marks+4*uint64(count-1)), 4, binary.LittleEndian)
+	if err != nil {
+		return false
+	}
+	most := (marks - last) &^ 7
+	for at := most; at > most-maxMark && at > 8; at -= 8 {
+		n, err := mem.ReadUint(sp, mem.Addr(at-8), 8, binary.LittleEndian)
+		if err != nil {
+			return false
+		}
+		if n&0xffffffff > maxSyms || n>>32 != 0 || (int(n)+perMarker-1)/perMarker != count {
+			continue
+		}
+		head := make([]byte, second)
+		if mem.ReadFull(sp, head, mem.Addr(at)) != nil {
+			return false
+		}
+		ok := true
+		for range perMarker {
+			if _, head, ok = next(head); !ok {
+				break
+			}
+		}
+		if ok && len(head) == 0 {
+			t.Names, t.NumSyms = at, at-8
+			return true
+		}
+	}
+	return false
+}
+
+// addresses finds the addresses: before the count, or behind the token index.
+func addresses(sp mem.Space, t *Tables, n uint64) bool {
+	align := func(a uint64) uint64 { return (a + 7) &^ 7 }
+	kernel := func(at uint64) bool {
+		v, err := mem.ReadUint(sp, mem.Addr(at), 8, binary.LittleEndian)
+		return err == nil && v>>31 == 1<<33-1
+	}
+	behind := align(t.TokenIndex + 2*tokens)
+	before := t.NumSyms - 8
+	switch {
+	case kernel(behind+align(4*n)) && ascending(sp, behind, n):
+		t.Offsets, t.RelativeBase = behind, behind+align(4*n)
+	case kernel(before) && ascending(sp, before-align(4*n), n):
+		t.Offsets, t.RelativeBase = before-align(4*n), before
+	case kernel(before) && kernel(t.NumSyms-8*(n-n/2)):
+		t.Addresses = t.NumSyms - 8*n
+	default:
+		return false
+	}
+	return true
+}
+
+// ascending tells whether n offsets at a place are in order, absolute ones first.
+func ascending(sp mem.Space, at, n uint64) bool {
+	b := make([]byte, 4*n)
+	if mem.ReadFull(sp, b, mem.Addr(at)) != nil {
+		return false
+	}
+	wrong := 0
+	for i := 4; i+4 <= len(b); i += 4 {
+		v, w := int32(binary.LittleEndian.Uint32(b[i-4:])), int32(binary.LittleEndian.Uint32(b[i:]))
+		if v >= 0 && w >= 0 && w < v || v < 0 && w < 0 && w > v {
+			wrong++
+		}
+	}
+	return n > perMarker && uint64(wrong) < n/64
+}

@@ -1,0 +1,265 @@
+package system
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/mem/paging"
+	"github.com/xmdb/xmdb/core/sym/kallsyms"
+)
+
+// PresentMemory is an ability of a KernelMemory most of which was never written, as a
+// sparse file: PresentRanges are the physical ranges that may hold anything but zeros,
+// ascending. A search need not read the rest.
+type PresentMemory interface {
+	PresentRanges() []mem.Mapping
+}
+
+// maxGuess bounds the physical memory of a container that does not tell what it has.
+const maxGuess = 1 << 36
+
+// ranges are the physical ranges that a search reads.
+func (f *linuxFinder) ranges() []mem.Mapping {
+	if p, ok := f.mem.(PresentMemory); ok {
+		if r := p.PresentRanges(); len(r) > 0 {
+			return r
+		}
+	}
+	if p, ok := f.mem.(PhysicalRanges); ok {
+		return p.PhysicalRanges()
+	}
+	if m, ok := f.phys.(mem.Mapper); ok {
+		return m.Mappings()
+	}
+	return []mem.Mapping{{Size: maxGuess}}
+}
+
+// byProcessor follows a CPU's interrupt table, whose handlers are in the image.
+func (f *linuxFinder) byProcessor() (*linuxImage, error) {
+	src, ok := f.mem.(Processors)
+	if !ok {
+		return nil, errors.New("no registers were given")
+	}
+	list, err := src.Processors()
+	if err != nil {
+		return nil, fmt.Errorf("processors: %w", err)
+	}
+	err = errors.New("registers do not tell of page tables")
+	for _, p := range list {
+		if !p.System.Has(HasCR3 | HasIDTBase) {
+			continue
+		}
+		var im *linuxImage
+		if im, err = f.fromProcessor(&p.System); err == nil {
+			im.how = "a CPU's tables"
+			return im, nil
+		}
+	}
+	return nil, err
+}
+
+func (f *linuxFinder) fromProcessor(r *SystemRegs) (*linuxImage, error) {
+	mode := paging.Long4
+	if r.Has(HasCR4) && r.CR4&paging.CR4LA57 != 0 {
+		mode = paging.Long5
+	}
+	// The kernel's half of a pair first; without KPTI the bit is the table's own.
+	for _, root := range []uint64{r.CR3 &^ (userTableBit | 0xfff), r.CR3 &^ 0xfff} {
+		t := paging.New(f.phys, mode, root, paging.Options{})
+		handler, err := gate(t.Space(16), r.IDTBase)
+		if err != nil || handler < startKernelMap {
+			continue
+		}
+		pa, size, err := t.Translate(handler)
+		if err != nil || size < imageAlign {
+			continue
+		}
+		im := &linuxImage{physBase: pa - (handler - startKernelMap)}
+		if err := f.readSymbols(im, imageStart(t, handler, pa)); err != nil {
+			return nil, err
+		}
+		return im, nil
+	}
+	return nil, errors.New("the interrupt table does not lead to a Linux kernel")
+}
+
+// gate is the handler of the first entry of an interrupt table (Intel SDM volume 3A,
+// 6.14.1).
+func gate(sp mem.Space, idt uint64) (uint64, error) {
+	var g [16]byte
+	if err := mem.ReadFull(sp, g[:], mem.Addr(idt)); err != nil {
+		return 0, err
+	}
+	le := binary.LittleEndian
+	return uint64(le.Uint16(g[:])) | uint64(le.Uint16(g[6:]))<<16 | uint64(le.Uint32(g[8:]))<<32, nil
+}
+
+// imageStart goes down from an address in the image to where it begins: as long as the
+// memory below is mapped, in one piece.
+func imageStart(t *paging.Table, va, pa uint64) uint64 {
+	va, pa = va&^(imageAlign-1), pa&^(imageAlign-1)
+	for range searched / imageAlign {
+		below, _, err := t.Translate(va - imageAlign)
+		if err != nil || below != pa-imageAlign || va <= startKernelMap {
+			break
+		}
+		va, pa = va-imageAlign, below
+	}
+	return pa
+}
+
+// entryCode are the first bytes of startup_64, at which an image begins: of kernels up
+// to 6.6 (lea stack(%rip), %rsp), since then (mov %rsi, %r15 and the same), before 4.14
+// (lea _text(%rip), %rbp).
+var entryCode = [][]byte{
+	{0x48, 0x8d, 0x25}, {0x49, 0x89, 0xf7, 0x48, 0x8d, 0x25}, {0x48, 0x8d, 0x2d}, {0xe8, 0, 0, 0, 0, 0x5d},
+}
+
+// byPlace looks at each place an image may begin at.
+func (f *linuxFinder) byPlace() (*linuxImage, error) {
+	var code [8]byte
+	for _, r := range f.ranges() {
+		for at := (uint64(r.Base) + imageAlign - 1) &^ (imageAlign - 1); r.Contains(mem.Addr(at)); at += imageAlign {
+			if at>>30 != (at-imageAlign)>>30 && f.ctx.Err() != nil {
+				return nil, f.ctx.Err()
+			}
+			if n, _ := f.phys.ReadAt(code[:], mem.Addr(at)); n < len(code) || !isEntry(code[:]) {
+				continue
+			}
+			if im, err := f.imageAt(at); err == nil {
+				im.how = "its image"
+				return im, nil
+			}
+		}
+	}
+	return nil, errors.New("no image begins where one may be loaded")
+}
+
+func isEntry(code []byte) bool {
+	for _, c := range entryCode {
+		if bytes.HasPrefix(code, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// imageAt reads the symbols of what may be an image; _text tells where it is mapped.
+func (f *linuxFinder) imageAt(at uint64) (*linuxImage, error) {
+	t, err := kallsyms.Locate(f.phys, at, searched)
+	if err != nil {
+		return nil, err
+	}
+	im := &linuxImage{}
+	if im.symbols, err = kallsyms.Read(f.phys, t); err != nil {
+		return nil, err
+	}
+	text, ok := im.symbols.ByName("_text")
+	if !ok {
+		return nil, errors.New("symbols have no _text")
+	}
+	im.physBase = at - (text.Value - startKernelMap)
+	return im, im.check(f.phys)
+}
+
+// Marks of VMCOREINFO: its first line, and one of its last.
+var (
+	infoStart = []byte("OSRELEASE=")
+	infoMark  = []byte("\nKERNELOFFSET=")
+)
+
+// scanChunk is what a worker of byScan takes at once.
+const scanChunk = 4 << 20
+
+// byScan searches all of memory for VMCOREINFO. A text that does not agree with memory
+// is another machine's: a nested guest's, a file's.
+func (f *linuxFinder) byScan() (*linuxImage, error) {
+	var chunks []mem.Mapping
+	for _, r := range f.ranges() {
+		for at := r.Base; at < r.End() && at >= r.Base; at += scanChunk {
+			chunks = append(chunks, mem.Mapping{Base: at, Size: min(scanChunk+maxVMCoreInfo, uint64(r.End()-at))})
+		}
+	}
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		found *linuxImage
+		next  atomic.Int64
+		done  atomic.Bool
+	)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			buf := make([]byte, scanChunk+maxVMCoreInfo)
+			for !done.Load() && f.ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(chunks) {
+					return
+				}
+				f.scan(buf, chunks[i], func(text []byte) bool {
+					mu.Lock()
+					defer mu.Unlock()
+					if found == nil {
+						if im, err := f.byInfo(text); err == nil {
+							found = im
+							done.Store(true)
+						}
+					}
+					return found == nil
+				})
+			}
+		})
+	}
+	wg.Wait()
+	if found == nil {
+		return nil, errors.New("no VMCOREINFO in memory that agrees with it")
+	}
+	found.how = "VMCOREINFO in memory"
+	return found, nil
+}
+
+// scan yields the texts that begin in the first scanChunk bytes of a range.
+func (f *linuxFinder) scan(buf []byte, r mem.Mapping, yield func([]byte) bool) {
+	b := buf[:r.Size]
+	if v, ok := f.phys.(mem.Viewer); ok {
+		if view := v.View(r.Base, int(r.Size)); view != nil {
+			b = view
+		} else {
+			ok = false
+		}
+		if ok {
+			yieldInfos(b, yield)
+			return
+		}
+	}
+	for done := 0; done < len(b); {
+		n, err := f.phys.ReadAt(b[done:], r.Base+mem.Addr(done))
+		if done += n; err == nil || done >= len(b) {
+			break
+		}
+		hole := min(len(b)-done, pageSize-(int(r.Base)+done)%pageSize)
+		clear(b[done : done+hole])
+		done += hole
+	}
+	yieldInfos(b, yield)
+}
+
+func yieldInfos(b []byte, yield func([]byte) bool) {
+	for off := 0; ; {
+		i := bytes.Index(b[off:], infoStart)
+		if i < 0 || off+i >= scanChunk {
+			return
+		}
+		off += i
+		text, _, _ := bytes.Cut(b[off:min(len(b), off+maxVMCoreInfo)], []byte{0})
+		if bytes.Contains(text, infoMark) && !yield(text) {
+			return
+		}
+		off += len(infoStart)
+	}
+}

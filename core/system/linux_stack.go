@@ -1,0 +1,4 @@
+package system
+
+// linuxORC is the kernel's unwind tables.
+type linuxORC struct{}
