@@ -72,9 +72,11 @@ func (n *notes) add(owner string, typ uint32, desc []byte) {
 		}
 	case "VMCOREINFO":
 		if n.vmcoreinfo == nil && len(desc) > 0 {
-			n.vmcoreinfo = bytes.TrimRight(desc, "\x00")
+			n.vmcoreinfo = trimNUL(desc)
 		}
 	case "Xen", "VMCOREINFO_XEN":
 		n.xen = true
 	}
 }
+
+func trimNUL(b []byte) []byte { return bytes.TrimRight(b, "\x00") }

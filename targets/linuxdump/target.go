@@ -38,6 +38,7 @@ type Target struct {
 	closers  []io.Closer
 	o        Options
 	format   string // what kind of file it is, for ::status
+	flat     bool   // it is in the flattened format
 	machine  elf.Machine
 	physical mem.Space
 	ranges   []mem.Mapping
@@ -115,14 +116,44 @@ func (t *Target) open(ctx context.Context, parts []part) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	f, err := readELF(parts[0].r, parts[0].size)
-	if errors.Is(err, errNotELF) {
+	for i := range parts {
+		var err error
+		if parts[i], err = t.unflatten(ctx, parts[i]); err != nil {
+			return err
+		}
+	}
+	p := parts[0]
+	head := headOf(p.r)
+	switch {
+	case isKdump(head):
+		return t.openKdump(ctx, parts)
+	case foreign(head) != "":
+		return fmt.Errorf("%s: %w", foreign(head), ErrNotDump)
+	}
+	f, err := readELF(p.r, p.size)
+	switch {
+	case errors.Is(err, errNotELF):
 		return ErrNotDump
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	case len(parts) > 1:
+		return errors.New("several files are one dump only if they are parts of a kdump file that was split")
 	}
-	return t.openELF(f, parts[0])
+	return t.openELF(f, p)
+}
+
+// unflatten gives the rearranged file of one in the flattened format, others as they
+// are.
+func (t *Target) unflatten(ctx context.Context, p part) (part, error) {
+	if !isFlattened(headOf(p.r)) {
+		return p, nil
+	}
+	p, err := t.openFlattened(ctx, p)
+	if err != nil && len(t.closers) > 1 && ctx.Err() == nil {
+		err = fmt.Errorf("%s: %w", p.name, err)
+	}
+	t.flat = true
+	return p, err
 }
 
 // setMachine takes the architecture of a dump.
