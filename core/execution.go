@@ -114,9 +114,13 @@ func (x *Execution) Adopt(ctx context.Context, l Live) error {
 	if l.Control() == nil {
 		return err
 	}
+	last := l.Last()
+	if x.machine() {
+		x.engine.Attach(l.Control(), last)
+		return err
+	}
 	x.linked = x.outside
 	x.defaultSignals()
-	last := l.Last()
 	x.engine.Attach(l.Control(), last)
 	x.own()
 	x.s.Frame.Dot = last.PC
@@ -172,7 +176,7 @@ func (x *Execution) Post(sig int) { x.signal = sig }
 
 // Continue resumes the process until an event concerns the user, which is told.
 func (x *Execution) Continue(ctx context.Context, mode control.Mode) error {
-	o := control.Order{Mode: mode, Thread: x.s.Context().Thread, Signal: x.signal}
+	o := control.Order{Mode: mode, Thread: x.controlled(), Signal: x.signal}
 	// A traced SIGINT has done what it was for.
 	if last := x.engine.Last(); last.Why == control.Signal && last.Signal == sigINT && x.signal == 0 {
 		o.Drop = true
@@ -184,7 +188,7 @@ func (x *Execution) Continue(ctx context.Context, mode control.Mode) error {
 // Until resumes with a breakpoint of the debugger's own, for the thread alone; only
 // narrows it further, if it is not nil.
 func (x *Execution) Until(ctx context.Context, addr uint64, only func(*control.Stop) bool) error {
-	e := &control.Event{Kind: control.AtAddress, Addr: addr, Thread: x.s.Context().Thread,
+	e := &control.Event{Kind: control.AtAddress, Addr: addr, Thread: x.controlled(),
 		Flags: control.Hidden | control.Temporary | control.Silent}
 	if err := x.engine.Add(e.Only(only)); err != nil {
 		return err
@@ -348,9 +352,10 @@ func (x *Execution) Compile(text string) (func(*control.Stop) bool, error) {
 	}
 	return func(stop *control.Stop) bool {
 		cx, dot := s.Context(), s.Frame.Dot
-		thread := cx.Thread
-		cx.Thread, s.Frame.Dot = stop.Thread, stop.PC
-		defer func() { cx.Thread, s.Frame.Dot = thread, dot }()
+		thread, cpu := cx.Thread, cx.CPU
+		x.choose(cx, stop)
+		s.Frame.Dot = stop.PC
+		defer func() { cx.Thread, cx.CPU, s.Frame.Dot = thread, cpu, dot }()
 		v, err := s.Eval.Expr(s, text)
 		return err != nil || v != 0 // what cannot be told apart is shown
 	}, nil
@@ -359,8 +364,11 @@ func (x *Execution) Compile(text string) (func(*control.Stop) bool, error) {
 // Stopped implements control.Host.
 func (x *Execution) Stopped(stop *control.Stop) {
 	cx := x.s.Context()
+	if x.machine() {
+		x.s.refresh(cx)
+	}
 	if !stop.Why.Gone() {
-		cx.Thread = stop.Thread
+		x.choose(cx, stop)
 	}
 	cx.Chosen = FrameRef{}
 	x.s.Frame.Dot = stop.PC

@@ -81,6 +81,8 @@ type Context struct {
 	Chosen FrameRef  // the frame that ::frame made current
 	CPU    int
 	Name   string // shown in the prompt of a nested context
+
+	moment uint64 // of a Changing target: when the last command began
 }
 
 // FrameRef names a frame of a thread: 0 is the innermost.

@@ -25,6 +25,10 @@ type where struct {
 
 // statement runs one statement of f.
 func (in *Interp) statement(ctx context.Context, f *frame, stmt *lang.Statement) error {
+	if len(in.frames) == 1 {
+		in.s.Between(ctx)
+		defer in.s.Settled()
+	}
 	if in.s.Interruptible != nil && len(in.frames) == 1 {
 		var done func()
 		ctx, done = in.s.Interruptible(ctx)
