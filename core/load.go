@@ -37,6 +37,21 @@ func objectBase(name string) string {
 	return base
 }
 
+// LoadSuitable loads the modules that wait for what the session looks at.
+func (s *Session) LoadSuitable() {
+	if s.Opts.NoMods {
+		return
+	}
+	for _, m := range s.Available {
+		if m.Activates(s.Context()) && s.Reg.Module(m.Name) == nil {
+			// A kernel's modules have commands in place of those for processes.
+			if err := s.Load(m, m.Interposes); err != nil {
+				s.Warnf("%s", err.Error())
+			}
+		}
+	}
+}
+
 // Load registers a module and runs its Init. Names that cannot be registered are
 // warned about and do not keep the rest out.
 func (s *Session) Load(m *Module, interpose bool) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/ctype/dwarf"
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/mem/paging"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/sym"
 	"github.com/xmdb/xmdb/core/sym/elffile"
@@ -236,3 +237,18 @@ type DebugInfo interface {
 type GoTables interface {
 	GoTable(*sym.Object) *pclntab.Table
 }
+
+// The abilities of a machine with processors.
+type (
+	// CPUSwitcher has a current processor, whose registers and virtual memory are the
+	// machine's; a thread is a processor.
+	CPUSwitcher interface {
+		CPUStates() ([]system.CPUState, error)
+		CurrentCPU() int
+		SwitchCPU(id int) error
+	}
+	// Paged has the page table of its current virtual memory.
+	Paged interface {
+		CurrentTable() (*paging.Table, error)
+	}
+)

@@ -14,8 +14,11 @@ import (
 func targetDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "xdata", Descr: "print list of external data buffers", Run: runXdata},
-		{Name: "vtop", Usage: ":[-a as]", Descr: "print physical mapping of virtual address", AnyAddr: true,
-			Opts: []core.Opt{{Letter: 'a', Kind: core.Uint, Arg: "as", Help: "address space: of a kernel, the address of its struct as"}}, Run: runVtop},
+		{Name: "vtop", Usage: ":[-v] [-a as]", MDBUsage: ":[-a as]", Descr: "print physical mapping of virtual address", AnyAddr: true,
+			Opts: []core.Opt{
+				{Letter: 'a', Kind: core.Uint, Arg: "as", Help: "address space: of a kernel, the address of its struct as"},
+				{Letter: 'v', Help: "also the page table entries on the way, as far as there are any"},
+			}, Run: runVtop},
 		{Name: "ptov", Usage: ":", Descr: "print virtual mappings of physical address",
 			Help: "Prints the virtual addresses at which the physical address is mapped, and the\n" +
 				"address space of each: the inverse of ::vtop.\n", Run: runPtov},
@@ -54,6 +57,11 @@ func runXdata(c *core.Ctx) error {
 func runVtop(c *core.Ctx) error {
 	if len(c.Args) != 0 {
 		return core.ErrUsage
+	}
+	if c.Opt('v') && !c.PipeOut {
+		if err := printWay(c); err != nil {
+			return err
+		}
 	}
 	pa, err := translate(c)
 	if err != nil {
@@ -133,11 +141,13 @@ func runContext(c *core.Ctx) error {
 	if t, ok := core.As[core.ProcessOpener](cx); ok {
 		return processContext(c, t)
 	}
-	t, ok := core.As[core.ContextSetter](cx)
-	if !ok {
-		return threadContext(c, cx)
+	if t, ok := core.As[core.ContextSetter](cx); ok {
+		return t.SetContext(c, c.Addr)
 	}
-	return t.SetContext(c, c.Addr)
+	if t, ok := core.As[core.CPUSwitcher](cx); ok {
+		return switchTo(c, t, c.Addr)
+	}
+	return threadContext(c, cx)
 }
 
 // threadContext makes a thread of a process the representative one: the one whose

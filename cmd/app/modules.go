@@ -39,16 +39,4 @@ func (a *app) scripts() {
 }
 
 // activate tells the modules that wait for a target what it holds.
-func (a *app) activate() {
-	if a.s.Opts.NoMods {
-		return
-	}
-	for _, m := range a.s.Available {
-		if m.Activates(a.s.Context()) && a.s.Reg.Module(m.Name) == nil {
-			// A kernel's modules have commands in place of those for processes.
-			if err := a.s.Load(m, m.Interposes); err != nil {
-				a.s.Warnf("%s", err.Error())
-			}
-		}
-	}
-}
+func (a *app) activate() { a.s.LoadSuitable() }

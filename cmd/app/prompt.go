@@ -37,7 +37,7 @@ func (p *prompter) ReadLine() (string, error) {
 	}
 	p.s.Prompting()
 	for {
-		text, err := p.ed.ReadLine(out.Sprintf(p.s.OutEnv(), p.s.Opts.Prompt))
+		text, err := p.ed.ReadLine(p.text())
 		switch {
 		case errors.Is(err, line.ErrInterrupt):
 			return "", core.ErrIntr
@@ -49,6 +49,15 @@ func (p *prompter) ReadLine() (string, error) {
 		}
 		return text + "\n", nil
 	}
+}
+
+// text is the prompt, behind the names of the guests that the session is in.
+func (p *prompter) text() string {
+	prompt := out.Sprintf(p.s.OutEnv(), p.s.Opts.Prompt)
+	if in := p.s.Nesting(); len(in) > 0 {
+		return "[" + strings.Join(in, " > ") + "]" + prompt
+	}
+	return prompt
 }
 
 // Read makes a prompter an io.Reader, as Evaluator.Source takes one; the
