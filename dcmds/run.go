@@ -71,6 +71,12 @@ func runCont(c *core.Ctx, how move) error {
 			}
 		}
 	}
+	if m, ok := stopper(c); ok {
+		if sig != 0 {
+			return failedTo(c, doing[how], errors.New("a machine has no signals"))
+		}
+		return machineGoOn(c, m, how)
+	}
 	x := c.Execution()
 	st, _ := state(c)
 	fresh := false
@@ -167,12 +173,9 @@ func ownRegs(c *core.Ctx) (*arch.Regs, error) {
 // notBelow is the condition that a thread's stack is not deeper than sp: in a
 // recursion an address is passed by inner calls first.
 func notBelow(c *core.Ctx, sp uint64) func(*control.Stop) bool {
-	r, ok := core.As[core.Registers](c.Session.Context())
+	x := c.Execution()
 	return func(s *control.Stop) bool {
-		if !ok {
-			return true
-		}
-		regs, err := r.Registers(s.Thread)
+		regs, err := x.RegistersAt(s)
 		return err != nil || regs.SP() >= sp
 	}
 }
@@ -251,6 +254,10 @@ func runKill(c *core.Ctx) error {
 		return core.ErrUsage
 	}
 	l := c.Execution().Live()
+	if _, machine := stopper(c); machine {
+		c.Warnf("a machine is not ended by its debugger: use ::release")
+		return core.ErrFailed
+	}
 	if l == nil || l.Control() == nil {
 		c.Warnf("no victim process is currently under control")
 		return nil

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // statusDcmds say what is being debugged.
@@ -28,6 +29,9 @@ func runStatus(c *core.Ctx) error {
 		c.Printf("no target\n")
 	default:
 		c.Printf("debugging %s\n", cx.Target.Name())
+	}
+	if tr, ok := cx.Target.(interface{ TransportStatus(*out.Printer) }); ok && any(tr) != any(t) {
+		tr.TransportStatus(c.P) // else the target itself has told
 	}
 	if c.Execution().State() == core.StateStopped {
 		for _, e := range c.Execution().Engine().Matched() {

@@ -32,6 +32,8 @@ type config struct {
 	json, help, version bool
 	sample              sampleKind
 	noStop              bool
+	machine             string // -g SPEC
+	hasMachine, stop    bool
 	run                 []string // --run PROGRAM ARGS
 	internal            string   // --gen-docs DIR
 }
@@ -111,6 +113,12 @@ func (c *config) check() error {
 		return quietly("module path cannot contain semicolons")
 	case c.kernel && c.hasPid:
 		return quietly("-p and -k options are mutually exclusive")
+	case c.hasMachine && c.hasPid:
+		return quietly("-g and -p options are mutually exclusive")
+	case c.hasMachine && len(c.operands) > 1:
+		return quietly("-g takes no operand but the kernel's own file (vmlinux, unix)")
+	case c.stop && !c.hasMachine:
+		return quietly("--stop is for -g")
 	case c.hasPid && len(c.operands) > 0:
 		return quietly("-p may not be used with other arguments")
 	}
@@ -132,7 +140,7 @@ func (c *config) short(word string, rest []string) (used int, err error) {
 			c.flag(l)
 		case l == 'J' && !c.asMDB:
 			c.json = true
-		case strings.IndexByte(takesValue, l) >= 0:
+		case strings.IndexByte(takesValue, l) >= 0 || l == 'g' && !c.asMDB:
 			val := word
 			word = ""
 			if val == "" {
@@ -193,6 +201,11 @@ func (c *config) value(l byte, v string) error {
 		c.bhyve, c.hasBhyve = v, true
 	case 'p':
 		c.pid, c.hasPid = v, true
+	case 'g':
+		if c.hasMachine {
+			return &usageError{msg: "-g has already been specified"}
+		}
+		c.machine, c.hasMachine = v, true
 	case 's':
 		n, err := strconv.ParseUint(v, 0, 64)
 		if err != nil {
@@ -245,6 +258,8 @@ func (c *config) long(word string, rest []string) (used int, err error) {
 		c.json = true
 	case "no-stop":
 		c.noStop = true
+	case "stop":
+		c.stop = true
 	case "run":
 		if !glued {
 			c.run = rest

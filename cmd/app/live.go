@@ -132,7 +132,7 @@ func (a *app) guard() {
 	signal.Notify(ch, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		sig := <-ch
-		if l, ok := a.s.Execution().Live().(*ptrace.Target); ok {
+		if l, ok := a.s.Execution().Live().(interface{ Abandon() }); ok {
 			l.Abandon()
 		}
 		code := 128

@@ -79,6 +79,8 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 		return nil, errors.New("failed to initialize target: Operation not supported")
 	case c.hasPid:
 		return a.grabTarget(ctx, args)
+	case c.hasMachine:
+		return a.machineTarget(ctx, args)
 	case len(c.run) > 0:
 		return a.runTarget(args)
 	}

@@ -38,6 +38,10 @@ const usageText = `Usage: %s [-fkmuwyAFKMSUW] [+/-o option] [-b VM] [-p pid] [-s
 const ownUsage = `
 xmdb's own:
         -J, --json print rows as JSON, one object a line
+        -g machine look at the machine that a hypervisor runs; machine is
+                   qmp:SOCKET, qmp:HOST:PORT, gdb:SOCKET, gdb:HOST:PORT,
+                   bhyve:HOST:PORT, pid:PID, virsh:DOMAIN or mem:FILE
+        --stop     with -g: halt the machine while it is looked at
         --run program [args ...]
                    start a program, halted before its first instruction
         --no-stop  with -p: look at the process without halting it
