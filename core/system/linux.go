@@ -50,14 +50,8 @@ type LinuxKernel struct {
 
 // probeLinux takes any machine's memory.
 func probeLinux(ctx context.Context, target any) (any, error) {
-	m, ok := target.(KernelMemory)
+	m, ok := machineMemory(target)
 	if !ok {
-		return nil, nil
-	}
-	if _, ok := target.(KernelDump); ok { // an illumos one
-		return nil, nil
-	}
-	if m.Physical() == nil {
 		return nil, nil
 	}
 	k, err := NewLinuxKernel(ctx, m)

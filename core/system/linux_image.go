@@ -32,7 +32,7 @@ type linuxImage struct {
 	symbols  *sym.Table
 }
 
-var errNoLinux = errors.New("no Linux kernel of amd64 was found")
+var errNoLinux = fmt.Errorf("%w of Linux for amd64", ErrNoKernel)
 
 // linuxFinder looks for the image of a kernel.
 type linuxFinder struct {

@@ -97,3 +97,23 @@ type Changing interface {
 type Refresher interface {
 	Refresh()
 }
+
+// machineMemory gives the memory of a target that is a whole machine: a kernel may be
+// looked for in it. Crash dumps of illumos, which say what they are, are none, nor are
+// processes of a kernel, nor files of unknown content, though they have physical memory.
+func machineMemory(target any) (KernelMemory, bool) {
+	m, ok := target.(KernelMemory)
+	if !ok {
+		return nil, false
+	}
+	if _, dump := target.(KernelDump); dump {
+		return nil, false
+	}
+	if _, process := target.(Source); process {
+		return nil, false
+	}
+	if _, file := target.(interface{ ObjectFile() mem.Space }); file {
+		return nil, false
+	}
+	return m, m.Physical() != nil
+}

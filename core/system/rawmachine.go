@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/mem"
@@ -28,16 +29,11 @@ type RawMachine struct {
 
 // probeRawMachine takes any memory of a machine.
 func probeRawMachine(_ context.Context, target any) (any, error) {
-	if m, ok := target.(KernelMemory); ok {
-		if _, whole := target.(rawWords); !whole {
-			return NewRawMachine(m), nil
-		}
+	if m, ok := machineMemory(target); ok {
+		return NewRawMachine(m), nil
 	}
 	return nil, nil
 }
-
-// rawWords marks a target whose physical memory is a file of unknown content.
-type rawWords interface{ ObjectFile() mem.Space }
 
 // NewRawMachine is the machine of a memory. Nothing is read before it is asked for.
 func NewRawMachine(m KernelMemory) *RawMachine { return &RawMachine{mem: m} }
@@ -229,7 +225,7 @@ const maxMissed = 500
 func (m *RawMachine) Status(p *out.Printer) {
 	fmt.Fprintf(p, "debugging machine %s: no kernel was recognised\n", m.name())
 	for _, err := range m.missed {
-		text := err.Error()
+		text := strings.ReplaceAll(err.Error(), "\n", "; ")
 		fmt.Fprintf(p, "  %s\n", text[:min(len(text), maxMissed)])
 	}
 	if r, ok := m.mem.(PhysicalRanges); ok {
