@@ -128,27 +128,22 @@ func (k *LinuxKernel) readModules() ([]*LinuxModule, error) {
 		k.warn("types of modules: %v", berr)
 	}
 	var list []*LinuxModule
-	seen := map[uint64]bool{}
-	for at := head; ; {
-		next, err := mem.ReadUint(k.space, mem.Addr(at), 8, binary.LittleEndian)
-		switch {
-		case err != nil:
-			return list, fmt.Errorf("list breaks off at %#x: %w", at, reason(err))
-		case next == head:
-			return list, nil
-		case seen[next] || len(list) >= maxLinuxModules:
-			return list, fmt.Errorf("list comes to %#x again", next)
-		}
-		seen[next] = true
-		m, err := k.readModule(next - link.off)
+	for addr, err := range k.list(head, link.off) {
 		if err != nil {
-			k.warn("module at %#x: %v", next-link.off, err)
+			return list, fmt.Errorf("list of modules: %w", err)
+		}
+		if len(list) >= maxLinuxModules {
+			return list, fmt.Errorf("more than %d modules", maxLinuxModules)
+		}
+		m, err := k.readModule(addr)
+		if err != nil {
+			k.warn("module at %#x: %v", addr, err)
 		} else if m.State != ModuleUnformed {
 			m.btf = blobs[m.Addr]
 			list = append(list, m)
 		}
-		at = next
 	}
+	return list, nil
 }
 
 // readModule reads what is needed of a struct module.

@@ -78,19 +78,13 @@ func (k *LinuxKernel) moduleBlobs() (map[uint64]blobRange, error) {
 		return nil, err
 	}
 	blobs := map[uint64]blobRange{}
-	seen := map[uint64]bool{}
-	for at := head; ; {
-		next, err := mem.ReadUint(k.space, mem.Addr(at), 8, binary.LittleEndian)
-		switch {
-		case err != nil:
-			return blobs, fmt.Errorf("list breaks off at %#x: %w", at, reason(err))
-		case next == head:
-			return blobs, nil
-		case seen[next] || len(seen) >= maxLinuxModules:
-			return blobs, fmt.Errorf("list comes to %#x again", next)
+	for entry, err := range k.list(head, link.off) {
+		if err != nil {
+			return blobs, fmt.Errorf("list of BTF: %w", err)
 		}
-		seen[next] = true
-		entry := next - link.off
+		if len(blobs) >= maxLinuxModules {
+			return blobs, fmt.Errorf("more than %d modules with BTF", maxLinuxModules)
+		}
 		mod, err1 := k.uintMember("struct btf_module", "module", entry)
 		of, err2 := k.uintMember("struct btf_module", "btf", entry)
 		if err := errors.Join(err1, err2); err != nil {
@@ -102,8 +96,8 @@ func (k *LinuxKernel) moduleBlobs() (map[uint64]blobRange, error) {
 			return blobs, fmt.Errorf("BTF at %#x: %w", of, err)
 		}
 		blobs[mod] = blobRange{data, size}
-		at = next
 	}
+	return blobs, nil
 }
 
 // moduleTypes opens the BTF of a module; nil if it has none.

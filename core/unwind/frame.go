@@ -12,9 +12,10 @@ const (
 	SourceFP                       // the frame-pointer chain
 	SourceGuess                    // a likely return address found on the stack
 	SourceSize                     // a table of frame sizes: Go's own
+	SourceORC                      // a Linux kernel's ORC tables
 )
 
-var sourceNames = [...]string{"entry", "cfi", "debug_frame", "signal", "fp", "guess", "size"}
+var sourceNames = [...]string{"entry", "cfi", "debug_frame", "signal", "fp", "guess", "size", "orc"}
 
 func (s Source) String() string {
 	if int(s) < len(sourceNames) {
