@@ -29,6 +29,7 @@ const (
 	qemuKernelGS = 432
 	qemuMin      = 432 // without the last
 	segmentSize  = 24
+	segmentFlags = 8
 	segmentBase  = 16
 )
 
@@ -42,6 +43,7 @@ var (
 )
 
 const (
+	segmentCS              = 0
 	segmentFS, segmentGS   = 3, 4
 	segmentGDT, segmentIDT = 8, 9
 )
@@ -111,6 +113,9 @@ func (n *notes) qemuState(p *system.Processor, b []byte) {
 	s.CR0, s.CR2, s.CR3, s.CR4 = cr(0), cr(2), cr(3), cr(4)
 	s.GDTBase, s.IDTBase = base(segmentGDT), base(segmentIDT)
 	s.Known = system.HasCR0 | system.HasCR2 | system.HasCR3 | system.HasCR4 | system.HasGDTBase | system.HasIDTBase
+	// QEMU keeps a descriptor's second half, whose bits 8 to 23 are the attributes.
+	s.CSBase, s.CSAttr = base(segmentCS), le.Uint32(b[qemuSegments+segmentFlags:])>>8&0xf0ff
+	s.Known |= system.HasCS
 	if size := le.Uint32(b[4:]); size >= qemuKernelGS+8 && len(b) >= qemuKernelGS+8 {
 		s.KernelGSBase = le.Uint64(b[qemuKernelGS:])
 		s.Known |= system.HasKernelGSBase

@@ -11,8 +11,8 @@ import (
 // a dump with virtual addresses is a process.
 const kernelHalf = 1 << 63
 
-// openELF takes the memory of an ELF dump.
-func (t *Target) openELF(f *elfFile, p part) error {
+// takeELF takes the memory of an ELF dump, which file is the content of.
+func (t *Target) takeELF(f *elfFile, p part, file mem.Space) error {
 	if !f.ofMachine() {
 		return ErrNotDump
 	}
@@ -21,6 +21,9 @@ func (t *Target) openELF(f *elfFile, p part) error {
 	}
 	t.notes = f.notes
 	t.format = f.format()
+	if t.flat {
+		t.format += ", flattened"
+	}
 	for _, d := range f.damage {
 		t.warn("%s", d)
 	}
@@ -33,11 +36,10 @@ func (t *Target) openELF(f *elfFile, p part) error {
 	if len(f.notes.qemu) > 0 {
 		why = mem.ErrNotDumped
 	}
-	file := mem.NewCache(p.r, int64(p.size), fileCache)
 	var phys, virt []piece
 	for i := range f.loads {
 		l := &f.loads[i]
-		if l.paddr != ^uint64(0) && (f.shape.word == 8 || l.paddr != 1<<32-1) {
+		if f.usable(l) {
 			phys = cutPiece(phys, l.paddr, l, p.size, why)
 		}
 		if f.virtual(l) {
@@ -48,7 +50,7 @@ func (t *Target) openELF(f *elfFile, p part) error {
 	if len(f.notes.qemu) > 0 {
 		phys = bridge(phys)
 	}
-	t.physical, t.ranges = space(phys, file), rangesOf(phys)
+	t.setPieces(phys, file)
 	if len(virt) > 0 {
 		t.virtual = space(arrange(virt), file)
 	}
@@ -68,6 +70,8 @@ func (f *elfFile) virtual(l *progHeader) bool {
 // format names the kind of an ELF dump.
 func (f *elfFile) format() string {
 	switch {
+	case f.notes.kcore:
+		return "the kernel's own ELF core (kcore)"
 	case len(f.notes.qemu) > 0 && f.paging():
 		return "ELF dump by QEMU, with virtual addresses"
 	case len(f.notes.qemu) > 0:

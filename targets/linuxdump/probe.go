@@ -41,7 +41,7 @@ func Probe(r io.ReaderAt, size int64) bool {
 	p := part{r: r, size: uint64(max(size, 0))}
 	head := headOf(r)
 	switch {
-	case isKdump(head) || foreign(head) != "":
+	case isKdump(head) || isLime(head) || foreign(head) != "":
 		return true
 	case isFlattened(head):
 		return probeFlattened(p)

@@ -39,6 +39,7 @@ type Target struct {
 	o        Options
 	format   string // what kind of file it is, for ::status
 	flat     bool   // it is in the flattened format
+	kcore    bool   // it is /proc/kcore
 	machine  elf.Machine
 	physical mem.Space
 	ranges   []mem.Mapping
@@ -127,6 +128,8 @@ func (t *Target) open(ctx context.Context, parts []part) error {
 	switch {
 	case isKdump(head):
 		return t.openKdump(ctx, parts)
+	case isLime(head) && len(parts) == 1:
+		return t.openLime(ctx, p)
 	case foreign(head) != "":
 		return fmt.Errorf("%s: %w", foreign(head), ErrNotDump)
 	}
@@ -139,7 +142,7 @@ func (t *Target) open(ctx context.Context, parts []part) error {
 	case len(parts) > 1:
 		return errors.New("several files are one dump only if they are parts of a kdump file that was split")
 	}
-	return t.openELF(f, p)
+	return t.takeELF(f, p, mem.NewCache(p.r, int64(p.size), fileCache))
 }
 
 // unflatten gives the rearranged file of one in the flattened format, others as they
