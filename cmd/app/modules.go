@@ -12,6 +12,7 @@ import (
 	"github.com/xmdb/xmdb/modules/libc"
 	"github.com/xmdb/xmdb/modules/libproc"
 	"github.com/xmdb/xmdb/modules/libumem"
+	"github.com/xmdb/xmdb/modules/linux"
 	"github.com/xmdb/xmdb/modules/mdbks"
 	"github.com/xmdb/xmdb/modules/unix"
 	"github.com/xmdb/xmdb/modules/zfs"
@@ -19,7 +20,7 @@ import (
 
 // builtins are the modules compiled in, in the order in which names are found.
 func builtins() []*core.Module {
-	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), unix.Module(), zfs.Module(), glibc.Module(),
+	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), unix.Module(), zfs.Module(), linux.Module(), glibc.Module(),
 		libc.Module(), libproc.Module(), libumem.Module(), golang.Module()}
 }
 

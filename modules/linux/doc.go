@@ -1,0 +1,18 @@
+// Package linux is the module for Linux kernels: processes and threads, memory, files,
+// networks, containers, and the lists and trees that kernel code keeps things in.
+//
+// # The model
+//
+// The kernel was recognised by core/system, which gives symbols (kallsyms), types (BTF),
+// CPUs, tasks and stacks. This module reads structures by the names of their members
+// through those types (modules/kernel: View, Lay); nothing in it is an offset. Where
+// releases name or place a member differently the alternatives stand in the tag of the
+// field; what a release lacks disables a column.
+//
+// Where MDB has a dcmd of the name, the columns are MDB's; else those of ps, ss or lsmod.
+//
+// # Lists that change
+//
+// The kernel may run while it is read. Every walk is bounded, ends at what it met before
+// and names the address where it could not go on.
+package linux
