@@ -44,6 +44,8 @@ func (a *app) openMachine(ctx context.Context, spec string) (core.Target, error)
 		return orNil(qemu.OpenQMP(ctx, where))
 	case "virsh":
 		return orNil(qemu.OpenVirsh(ctx, where))
+	case "mem":
+		return a.memoryFile(ctx, where)
 	case "pid":
 		pid, err := strconv.Atoi(where)
 		if err != nil || pid <= 0 {

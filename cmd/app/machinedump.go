@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -66,9 +67,32 @@ func (a *app) machineDump(ctx context.Context, dumps []string, vmlinux string) (
 	if s, err := store.Open("", 0); err == nil {
 		o.Cache = s
 	}
-	t, err := linuxdump.Open(ctx, dumps, o)
+	t, err := openDump(ctx, dumps, o)
 	if err != nil {
 		return nil, fmt.Errorf("failed to open %s: %s", dumps[0], core.Reason(err))
+	}
+	return t, nil
+}
+
+func openDump(ctx context.Context, dumps []string, o linuxdump.Options) (core.Target, error) {
+	if linuxdump.IsKcore(dumps[0]) {
+		return orNil(linuxdump.OpenKcore(ctx, dumps[0], o))
+	}
+	return orNil(linuxdump.Open(ctx, dumps, o))
+}
+
+// memoryFile opens what -g mem: names: FILE[,hole=SIZE|none], memory and nothing else.
+func (a *app) memoryFile(ctx context.Context, spec string) (core.Target, error) {
+	path, o, err := linuxdump.ParseMemory(spec)
+	if err != nil {
+		return nil, err
+	}
+	if machineFile(path) == isMachineDump {
+		return nil, errors.New("this is a dump with a format of its own: name it without -g")
+	}
+	t, err := linuxdump.OpenMemory(ctx, path, o)
+	if err != nil {
+		return nil, errors.New(core.Reason(err))
 	}
 	return t, nil
 }
