@@ -13,6 +13,12 @@ func Module() *core.Module {
 	m := &core.Module{Name: "zfs", Descr: "ZFS: pools, devices, I/O", Objects: []string{"zfs"}}
 	m.Dcmds = append(append(append(poolDcmds(), zioDcmds()...), stateDcmds()...), blockDcmds()...)
 	m.Walkers = append(append(poolWalkers(), zioWalkers()...), txgWalkers()...)
+	m.Dcmds = append(append(append(m.Dcmds, dbufDcmds()...), arcDcmds()...), datasetDcmds()...)
+	m.Walkers = append(m.Walkers, arcWalkers()...)
+	for _, more := range []func() []*core.Dcmd{spaceDcmds, weightDcmds, spaceMapDcmds, rangeDcmds, refcountDcmds, blkstatsDcmds, zapDcmds, aclDcmds, saDcmds} {
+		m.Dcmds = append(m.Dcmds, more()...)
+	}
+	m.Walkers = append(append(m.Walkers, rangeWalkers()...), aclWalkers()...)
 	return m
 }
 

@@ -1,0 +1,316 @@
+package zfs
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/modules/kernel"
+)
+
+func datasetDcmds() []*core.Dcmd {
+	return []*core.Dcmd{
+		{Name: "zfs_datasets", Usage: "?[-aspv] [name ...]", Descr: "the data sets of pools", Type: "dsl_dataset_t", Table: datasetTable, Run: runDatasets,
+			Help: "Lists what of pools' file systems and volumes is in memory, in the order of their names:\nof all pools, of the pool at the address, or those at and below the data set whose\nobjset_t is there; with names, those at and below them. GUID, USED and REFER are\nwhat zfs(8) prints. A data set whose directory only is in memory, as somebody holds one\nbelow it, has no address. Whether one is a file system or a volume is known while it is\nopen. A snapshot that nobody asked the name of is shown by the number of its object.\n",
+			Opts: []core.Opt{{Letter: 'a', Help: "also those that ZFS keeps for itself: $MOS, $FREE, $ORIGIN"}, {Letter: 's', Help: "with the snapshots in memory; others are on disk only"},
+				{Letter: 'p', Help: "exact sizes, in bytes"}, {Letter: 'v', Help: "with objset, directory, creation, compression, quota and origin"}}},
+	}
+}
+
+var datasetTable = &core.Table{
+	Head: "%<u>%-?s %-4s %20s %14s %14s %s%</u>\n", Line: "%0?p %-4s %20s %14s %14s %s\n", Type: "dsl_dataset_t",
+	Cols: []core.Field{{Name: "addr", Head: "ADDR", Descr: "its dsl_dataset_t; 0 if that is not in memory"}, {Name: "type", Head: "TYPE"},
+		{Name: "guid", Head: "GUID"}, {Name: "used", Head: "USED", Descr: "by it and all below; by a snapshot alone"},
+		{Name: "refer", Head: "REFER", Descr: "what it shows"}, {Name: "name", Head: "NAME"}},
+}
+
+// datasetLister lists the data sets of pools.
+type datasetLister struct {
+	c     *core.Ctx
+	v     *kernel.View
+	names *names
+	only  []string // names; all if there are none
+	shown bool
+
+	pool  *dslPool
+	heads map[uint64]*dslDataset   // by the addresses of directories
+	snaps map[uint64][]*dslDataset // by the addresses of directories
+	byNum map[uint64]*dslDataset
+}
+
+func runDatasets(c *core.Ctx) error {
+	v := kernel.Of(c.Session)
+	d := &datasetLister{c: c, v: v, names: newNames(v)}
+	for _, a := range c.Args {
+		if a.IsImm || a.Str == "" {
+			return core.ErrUsage
+		}
+		d.only = append(d.only, strings.TrimSuffix(a.Str, "/"))
+	}
+	var list []uint64
+	if err := pools(v, func(a uint64) bool { list = append(list, a); return true }); err != nil {
+		return fmt.Errorf("can't walk spa: %w", err)
+	}
+	if c.HasAddr {
+		var err error
+		if list, err = d.start(c.Addr, list); err != nil {
+			return err
+		}
+	}
+	failed := false
+	for _, spa := range list {
+		if c.Err() != nil {
+			return core.ErrIntr
+		}
+		if err := d.listPool(spa); err != nil {
+			c.Warnf("%s", err.Error())
+			failed = true
+		}
+	}
+	switch {
+	case failed:
+		return core.ErrFailed
+	case !d.shown && len(c.Args) > 0:
+		return fmt.Errorf("no data set of the name is in memory")
+	}
+	return nil
+}
+
+// start is the pool to list for an address: a pool's, or that of an object set, of
+// which then only what is at and below it is listed.
+func (d *datasetLister) start(addr uint64, pools []uint64) ([]uint64, error) {
+	if slices.Contains(pools, addr) {
+		return []uint64{addr}, nil
+	}
+	l, b, err := read(d.v, "objset_t", addr, func(l *objsetLayout) uint64 { return l.Size })
+	if err != nil {
+		return nil, err
+	}
+	spa, ds := l.Spa.Of(b), l.Dataset.Of(b)
+	if !slices.Contains(pools, spa) {
+		return nil, fmt.Errorf("%x is neither a pool's spa_t nor an objset_t", addr)
+	}
+	if ds != 0 {
+		name, err := d.names.dataset(ds)
+		if err != nil {
+			return nil, err
+		}
+		d.only = append(d.only, name)
+	}
+	return []uint64{spa}, nil
+}
+
+// wanted tells whether a name is asked for, or below one that is.
+func (d *datasetLister) wanted(name string) bool {
+	if len(d.only) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(d.only, func(o string) bool {
+		rest, ok := strings.CutPrefix(name, o)
+		return ok && (rest == "" || rest[0] == '/' || rest[0] == '@')
+	})
+}
+
+// listPool lists what is in memory of a pool; an error comes after what was found.
+func (d *datasetLister) listPool(spa uint64) error {
+	pool, err := readDslPool(d.c, d.v, spa)
+	if pool == nil {
+		return err
+	}
+	d.sort(pool)
+	type named struct {
+		*dslDir
+		name, key string
+	}
+	var dirs []named
+	for _, dir := range pool.dirs {
+		name, err := d.names.dir(dir.addr)
+		if err != nil {
+			d.c.Warnf("%s", err.Error())
+			continue
+		}
+		if strings.Contains(name, "/$") && !d.c.Opt('a') {
+			continue
+		}
+		dirs = append(dirs, named{dir, name, strings.ReplaceAll(name, "/", "\x00")}) // what is below one comes before its neighbours
+	}
+	slices.SortStableFunc(dirs, func(x, y named) int { return cmp.Compare(x.key, y.key) })
+	for _, dir := range dirs {
+		if d.c.Err() != nil {
+			return core.ErrIntr
+		}
+		d.show(dir.dslDir, dir.name)
+	}
+	return err
+}
+
+// sort tells the file systems from the snapshots.
+func (d *datasetLister) sort(pool *dslPool) {
+	d.pool, d.heads, d.snaps, d.byNum = pool, map[uint64]*dslDataset{}, map[uint64][]*dslDataset{}, map[uint64]*dslDataset{}
+	for _, ds := range pool.datasets {
+		d.byNum[ds.object] = ds
+		if pool.snapshot(ds) {
+			d.snaps[ds.dir] = append(d.snaps[ds.dir], ds)
+		} else {
+			d.heads[ds.dir] = ds
+		}
+	}
+	txg := func(ds *dslDataset) uint64 { return pool.physical.Txg.Of(ds.phys) }
+	for _, list := range d.snaps {
+		slices.SortFunc(list, func(x, y *dslDataset) int {
+			return cmp.Or(cmp.Compare(txg(x), txg(y)), cmp.Compare(x.object, y.object))
+		})
+	}
+}
+
+// show prints a directory's file system or volume and its snapshots.
+func (d *datasetLister) show(dir *dslDir, name string) {
+	l, head := d.pool.physical, d.heads[dir.addr]
+	if d.wanted(name) {
+		used := d.size(d.pool.dirPhys.Used, dir.phys)
+		if head != nil {
+			d.row(head.addr, d.kind(head), d.exact(l.GUID, head.phys), used, d.size(l.Referenced, head.phys), name)
+		} else {
+			d.row(0, "-", "-", used, "-", name)
+		}
+		d.details(dir, head)
+	}
+	if !d.c.Opt('s') {
+		return
+	}
+	for _, s := range d.snaps[dir.addr] {
+		snap := name + "@" + snapName(s)
+		if d.wanted(snap) {
+			d.row(s.addr, "snap", d.exact(l.GUID, s.phys), d.size(l.Unique, s.phys), d.size(l.Referenced, s.phys), snap)
+			d.details(nil, s)
+		}
+	}
+}
+
+// snapName is a snapshot's name, or the number of its object if nobody asked for it.
+func snapName(s *dslDataset) string {
+	if s.snapname != "" {
+		return s.snapname
+	}
+	return fmt.Sprintf("#%d", s.object)
+}
+
+// row prints a row; a pipe gets none of what is not in memory.
+func (d *datasetLister) row(addr uint64, kind string, guid, used, refer any, name string) {
+	d.shown = true
+	if addr != 0 || !d.c.PipeOut {
+		d.c.Row(out.Hex(addr), kind, guid, used, refer, name)
+	}
+}
+
+// exact is a number of what is on disk, - if there is none.
+func (d *datasetLister) exact(f kernel.Field, b []byte) any {
+	switch {
+	case !f.OK() || b == nil:
+		return "-"
+	case d.c.Opts.JSON:
+		return f.Of(b)
+	}
+	return fmt.Sprint(f.Of(b))
+}
+
+// size is a number of bytes as it is to be printed.
+func (d *datasetLister) size(f kernel.Field, b []byte) any {
+	if !f.OK() || b == nil || d.c.Opts.JSON || d.c.Opt('p') {
+		return d.exact(f, b)
+	}
+	return out.NiceNum(f.Of(b))
+}
+
+// kind is what an open data set is.
+func (d *datasetLister) kind(ds *dslDataset) string {
+	type layout struct {
+		Type kernel.Field `ctf:"os_type"`
+	}
+	if ds.objset == 0 {
+		return "-"
+	}
+	l, err := kernel.Lay[objsetLayout](d.v, "objset_t")
+	if err != nil {
+		return "-"
+	}
+	phys, err := d.v.Pointer(ds.objset + l.Phys.Off)
+	if err != nil {
+		d.c.Warnf("%s", kernel.BadRead("objset_t", ds.objset, err).Error())
+		return "?"
+	}
+	pl, err := kernel.Lay[layout](d.v, "objset_phys_t")
+	if err != nil {
+		return "-"
+	}
+	n, err := d.v.Pointer(phys + pl.Type.Off)
+	if err != nil {
+		d.c.Warnf("%s", kernel.BadRead("objset_phys_t", phys, err).Error())
+		return "?"
+	}
+	switch s := enumerator(d.v, "enum dmu_objset_type", "DMU_OST_", n); s {
+	case "ZFS":
+		return "fs"
+	case "ZVOL":
+		return "vol"
+	case "":
+		return "?"
+	default:
+		return strings.ToLower(s)
+	}
+}
+
+// inconsistent is DS_FLAG_INCONSISTENT: a data set that is being received or destroyed.
+const inconsistent = 1
+
+// details are what -v adds.
+func (d *datasetLister) details(dir *dslDir, ds *dslDataset) {
+	if !d.c.Opt('v') || d.c.PipeOut || d.c.Opts.JSON {
+		return
+	}
+	var words []string
+	add := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
+	created := uint64(0)
+	if ds != nil {
+		l := d.pool.physical
+		created = l.Created.Of(ds.phys)
+		add("object %d", ds.object)
+		if ds.objset != 0 {
+			add("objset %x", ds.objset)
+		}
+		if n, from := l.Compressed.Of(ds.phys), l.Uncompressed.Of(ds.phys); n != 0 && from != 0 {
+			add("ratio %.2fx", float64(from)/float64(n))
+		}
+		if l.Flags.Of(ds.phys)&inconsistent != 0 {
+			add("inconsistent")
+		}
+	}
+	if dir != nil {
+		l := d.pool.dirPhys
+		created = cmp.Or(created, l.Created.Of(dir.phys))
+		add("dsl_dir %x", dir.addr)
+		if n := l.Quota.Of(dir.phys); n != 0 {
+			add("quota %v", d.size(l.Quota, dir.phys))
+		}
+		if n := l.Origin.Of(dir.phys); n != 0 {
+			add("origin %s", d.origin(n))
+		}
+	}
+	d.c.Printf("    created %Y, %s\n", created, strings.Join(words, ", "))
+}
+
+// origin names the snapshot that has a number in the pool.
+func (d *datasetLister) origin(object uint64) string {
+	s := d.byNum[object]
+	if s == nil {
+		return fmt.Sprintf("object %d", object)
+	}
+	name, err := d.names.dir(s.dir)
+	if err != nil {
+		return fmt.Sprintf("object %d", object)
+	}
+	return name + "@" + snapName(s)
+}
