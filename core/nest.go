@@ -3,12 +3,19 @@ package core
 import "context"
 
 // Enter makes a target that was found inside the current one, a guest, the current
-// context, under a name that the prompt shows. What runs in it is recognised, modules
-// for it are loaded, and commands of modules that are for it win over those of the
-// host's. The error is that of Attach; the guest is entered all the same.
-func (s *Session) Enter(ctx context.Context, t Target, name string) error {
-	s.Push(&Context{Name: name})
-	err := s.Attach(ctx, t)
+// context, under a name that the prompt shows. What runs in it is sys, or recognised if
+// that is nil; modules for it are loaded, and commands of modules that are for it win
+// over those of the host's. The error is that of Attach; the guest is entered all the
+// same.
+func (s *Session) Enter(ctx context.Context, t Target, sys any, name string) error {
+	cx := &Context{Name: name, Target: t, System: sys}
+	s.Push(cx)
+	var err error
+	if sys == nil {
+		err = s.Attach(ctx, t)
+	} else if r, ok := As[Representative](cx); ok {
+		cx.Thread = r.RepresentativeThread()
+	}
 	s.LoadSuitable()
 	s.preferSuitable()
 	return err
@@ -32,6 +39,15 @@ func (s *Session) Leave() (name string, ok bool) {
 	return name, true
 }
 
+// Within runs f with another context as the current one, such as that of the host of a
+// guest: one that f leaves as it finds it.
+func (s *Session) Within(cx *Context, f func()) {
+	ctxs, memo := s.ctxs, s.memo
+	s.ctxs, s.memo = append(ctxs[:len(ctxs):len(ctxs)], cx), nil
+	defer func() { s.ctxs, s.memo = ctxs, memo }()
+	f()
+}
+
 // Nesting are the names of the guests that the session is in, the outermost first.
 func (s *Session) Nesting() []string {
 	var names []string
@@ -41,6 +57,18 @@ func (s *Session) Nesting() []string {
 		}
 	}
 	return names
+}
+
+// Nested are the contexts of the host and of the guests that the session is in, the
+// outermost first.
+func (s *Session) Nested() []*Context {
+	list := []*Context{s.ctxs[0]}
+	for _, cx := range s.ctxs[1:] {
+		if cx.Name != "" {
+			list = append(list, cx)
+		}
+	}
+	return list
 }
 
 // preferSuitable makes commands of modules for the current context win.

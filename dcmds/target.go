@@ -144,8 +144,8 @@ func runContext(c *core.Ctx) error {
 	if t, ok := core.As[core.ContextSetter](cx); ok {
 		return t.SetContext(c, c.Addr)
 	}
-	if t, ok := core.As[core.CPUSwitcher](cx); ok {
-		return switchTo(c, t, c.Addr)
+	if _, ok := core.As[core.CPUSwitcher](cx); ok {
+		return switchTo(c, c.Addr)
 	}
 	return threadContext(c, cx)
 }

@@ -34,26 +34,11 @@ var processorTable = &core.Table{
 	},
 }
 
-// processorStates are the processors of the current context's machine, and which is
-// the current one.
-func processorStates(cx *core.Context) ([]system.CPUState, int, error) {
-	if t, ok := core.As[core.CPUSwitcher](cx); ok {
-		list, err := t.CPUStates()
-		return list, t.CurrentCPU(), err
-	}
-	m, ok := cx.Target.(system.KernelMemory)
-	if _, has := cx.Target.(system.Processors); !ok || !has {
-		return nil, 0, core.ErrNotSup
-	}
-	list, err := system.NewRawMachine(m).CPUStates()
-	return list, cx.CPU, err
-}
-
 func runVCPUs(c *core.Ctx) error {
 	if len(c.Args) != 0 {
 		return core.ErrUsage
 	}
-	list, current, err := processorStates(c.Session.Context())
+	list, current, err := c.Session.Processors()
 	if err != nil && len(list) == 0 {
 		return c.Warn(err, "failed to list processors")
 	}
@@ -66,14 +51,10 @@ func runVCPUs(c *core.Ctx) error {
 		showProcessor(c, &list[i], list[i].ID == current)
 	}
 	if c.HasAddr && !found {
-		return noProcessor(c, c.Addr, list)
+		c.Warnf("no processor %s: the machine has %d", fmt.Sprint(c.Addr), len(list))
+		return core.ErrFailed
 	}
 	return err
-}
-
-func noProcessor(c *core.Ctx, id uint64, list []system.CPUState) error {
-	c.Warnf("no processor %s: the machine has %d", fmt.Sprintf("%d", id), len(list))
-	return core.ErrFailed
 }
 
 func showProcessor(c *core.Ctx, p *system.CPUState, current bool) {
@@ -119,43 +100,14 @@ func runSwitch(c *core.Ctx) error {
 	if len(c.Args) != 0 {
 		return core.ErrUsage
 	}
-	cx := c.Session.Context()
-	if t, ok := core.As[core.CPUSwitcher](cx); ok {
-		return switchTo(c, t, c.Addr)
-	}
-	list, _, err := processorStates(cx)
-	if err != nil {
-		return c.Warn(err, "failed to switch to processor %s", fmt.Sprint(c.Addr))
-	}
-	if c.Addr >= uint64(len(list)) {
-		return noProcessor(c, c.Addr, list)
-	}
-	t, ok := core.As[core.CPUThreads](cx)
-	if !ok {
-		return c.Warn(core.ErrNotSup, "failed to switch to processor %s", fmt.Sprint(c.Addr))
-	}
-	thread, ok := t.CPUThread(int(c.Addr))
-	if !ok {
-		c.Warnf("failed to switch to processor %s: the thread it runs is not known", fmt.Sprint(c.Addr))
-		return core.ErrFailed
-	}
-	cx.CPU, cx.Thread, cx.Chosen = int(c.Addr), thread, core.FrameRef{}
-	c.Session.Changed()
-	return nil
+	return switchTo(c, c.Addr)
 }
 
 // switchTo makes a processor of a machine the current one.
-func switchTo(c *core.Ctx, t core.CPUSwitcher, id uint64) error {
-	cx := c.Session.Context()
-	if id > 1<<31-1 {
-		list, _ := t.CPUStates()
-		return noProcessor(c, id, list)
-	}
-	if err := t.SwitchCPU(int(id)); err != nil {
+func switchTo(c *core.Ctx, id uint64) error {
+	if err := c.Session.SwitchCPU(id); err != nil {
 		return c.Warn(err, "failed to switch to processor %s", fmt.Sprint(id))
 	}
-	cx.CPU, cx.Thread, cx.Chosen = int(id), id, core.FrameRef{}
-	c.Session.Changed()
 	return nil
 }
 

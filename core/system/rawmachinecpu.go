@@ -110,10 +110,12 @@ func modeOf(r *SystemRegs, wide func() bool) (paging.Mode, bool) {
 		return paging.ModeOf(r.CR0, r.CR4, r.EFER), true
 	case !r.Has(HasCR3):
 		return paging.None, false
+	case !r.Has(HasCR4) && !r.Has(HasEFER):
+		return paging.Long4, true // all that is likely
 	}
 	cr4, efer := r.CR4, r.EFER
 	if !r.Has(HasCR4) {
-		cr4 = paging.CR4PAE // all that is likely
+		cr4 = paging.CR4PAE
 	}
 	if !r.Has(HasEFER) && wide() {
 		efer = paging.EFERLMA
