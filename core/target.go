@@ -112,7 +112,7 @@ type (
 	// ProcessOpener opens the address space of a process inside a kernel, by the
 	// address of its structure: ::context. The result is a target of its own.
 	ProcessOpener interface {
-		OpenProcess(proc uint64) (*system.KernelProcess, error)
+		OpenProcess(proc uint64) (system.ProcessTarget, error)
 	}
 	// Unamer knows what a system calls itself, and the name of its platform.
 	Unamer interface {

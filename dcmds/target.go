@@ -130,8 +130,8 @@ func runContext(c *core.Ctx) error {
 	if cx.Target == nil {
 		return nil // MDB's idle target takes any context
 	}
-	if p, ok := cx.Target.(*system.KernelProcess); ok {
-		if p.Proc == c.Addr {
+	if p, ok := cx.Target.(system.ProcessTarget); ok {
+		if p.Address() == c.Addr {
 			c.Warnf("debugger context is already set to proc %p", c.Addr)
 			return nil
 		}

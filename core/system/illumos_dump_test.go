@@ -186,8 +186,8 @@ func TestNodeAllPages(t *testing.T) {
 			t.Errorf("process %d: %v", p.PID, err)
 			continue
 		}
-		if err := mem.ReadFull(proc.Virtual(), got, userAt+0xffc); err != nil || string(got) != want || int(proc.PID) != p.PID {
-			t.Errorf("process %d opened as %d: %q, %v", p.PID, proc.PID, got, err)
+		if err := mem.ReadFull(proc.Virtual(), got, userAt+0xffc); err != nil || string(got) != want || proc.Name() != fmt.Sprintf("PID %d", p.PID) {
+			t.Errorf("process %d opened as %s: %q, %v", p.PID, proc.Name(), got, err)
 		}
 		if _, err := proc.Virtual().ReadAt(got, userLast+0x1000); mem.Reason(err) != mem.ErrUnmapped {
 			t.Errorf("process %d, past its mapping: %v", p.PID, err)

@@ -43,7 +43,7 @@ type auxEntry struct{ typ, value uint64 }
 
 // OpenProcess opens the address space of the process whose proc_t is at proc. The
 // errors are MDB's.
-func (k *IllumosKernel) OpenProcess(proc uint64) (*KernelProcess, error) {
+func (k *IllumosKernel) OpenProcess(proc uint64) (ProcessTarget, error) {
 	p := &KernelProcess{Proc: proc, k: k, files: &Files{Foreign: true}}
 	if err := p.checkDump(); err != nil {
 		return nil, err
@@ -157,6 +157,9 @@ func (p *KernelProcess) readAuxv() error {
 	}
 	return nil
 }
+
+// Address implements ProcessTarget.
+func (p *KernelProcess) Address() uint64 { return p.Proc }
 
 // Kernel is the kernel that ran the process.
 func (p *KernelProcess) Kernel() *IllumosKernel { return p.k }
