@@ -92,38 +92,45 @@ func Machines(v *kernel.View) iter.Seq2[*Machine, error] {
 }
 
 // MachineAt finds the machine of an address, that of the machine's structure or of its
-// Handle.
+// Handle. An error with a machine tells what is wrong with it.
 func MachineAt(v *kernel.View, addr uint64) (*Machine, error) {
-	var first error
-	for m, err := range Machines(v) {
-		if err != nil && first == nil {
-			first = err
-		}
-		if m != nil && (m.Addr == addr || m.Handle == addr) {
-			return m, nil
-		}
-	}
-	if first != nil {
-		return nil, fmt.Errorf("no virtual machine at %x: %w", addr, first)
-	}
-	return nil, fmt.Errorf("no virtual machine at %x", addr)
+	return find(v, fmt.Sprintf("at %x", addr), func(m *Machine) bool { return m.Addr == addr || m.Handle == addr })
 }
 
-// Lookup finds the machine of a name.
+// Lookup finds the machine of a name, its own or that of the zone it is alone in. An error
+// with a machine tells what is wrong with it.
 func Lookup(v *kernel.View, name string) (*Machine, error) {
+	m, err := find(v, fmt.Sprintf("'%s'", name), func(m *Machine) bool { return m.Name == name })
+	if m != nil {
+		return m, err
+	}
+	var inZone []*Machine
+	for m := range Machines(v) {
+		if m != nil && m.ZoneName() == name {
+			inZone = append(inZone, m)
+		}
+	}
+	if len(inZone) == 1 {
+		return inZone[0], nil
+	}
+	return nil, err
+}
+
+// find gives the first machine that is meant.
+func find(v *kernel.View, what string, is func(*Machine) bool) (*Machine, error) {
 	var first error
 	for m, err := range Machines(v) {
+		if m != nil && is(m) {
+			return m, err
+		}
 		if err != nil && first == nil {
 			first = err
 		}
-		if m != nil && m.Name == name {
-			return m, nil
-		}
 	}
 	if first != nil {
-		return nil, fmt.Errorf("no virtual machine '%s': %w", name, first)
+		return nil, fmt.Errorf("no virtual machine %s: %w", what, first)
 	}
-	return nil, fmt.Errorf("no virtual machine '%s'", name)
+	return nil, fmt.Errorf("no virtual machine %s", what)
 }
 
 // VCPUs gives the vCPUs by ascending ID. Those before an error are good.
@@ -147,6 +154,9 @@ type Exit struct {
 	Code   uint64 // the hypervisor's or the processor's number
 	Reason string // its name, without the prefix that all of them have
 	Detail string // what came with it: "port 3f8 out 1", "gpa fee000b0"
+	// Hardware is the processor's own reason with what came with it, where it is in memory
+	// beside the hypervisor's.
+	Hardware string
 }
 
 // Event is an interrupt or an exception that a vCPU has not taken yet.
