@@ -8,13 +8,17 @@ import "context"
 // over those of the host's. The error is that of Attach; the guest is entered all the
 // same.
 func (s *Session) Enter(ctx context.Context, t Target, sys any, name string) error {
-	cx := &Context{Name: name, Target: t, System: sys}
+	cx := &Context{Name: name}
+	if sys != nil {
+		cx.Target, cx.System = t, sys
+		if r, ok := As[Representative](cx); ok {
+			cx.Thread = r.RepresentativeThread()
+		}
+	}
 	s.Push(cx)
 	var err error
 	if sys == nil {
 		err = s.Attach(ctx, t)
-	} else if r, ok := As[Representative](cx); ok {
-		cx.Thread = r.RepresentativeThread()
 	}
 	s.LoadSuitable()
 	s.preferSuitable()

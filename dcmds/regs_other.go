@@ -2,6 +2,7 @@ package dcmds
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/arch"
@@ -10,14 +11,22 @@ import (
 // printI386 prints MDB's block of i386 registers.
 func printI386(c *core.Ctx, r *arch.Regs) {
 	v := func(name string) uint64 { x, _ := r.Get(name); return x }
-	for _, row := range [][2]string{{"cs", "eax"}, {"ds", "ebx"}, {"ss", "ecx"}, {"es", "edx"}, {"fs", "esi"}, {"gs", "edi"}} {
-		c.Printf("%%%s = 0x%04llx\t\t%%%s = 0x%08llx %A\n", row[0], v(row[0]), row[1], v(row[1]), v(row[1]))
+	machine := isKernel(c.Session)
+	text := func(name string, digits int) string {
+		x, ok := r.Get(name)
+		if !ok && machine { // a process' are all known, or MDB's zeros
+			return strings.Repeat("?", max(digits, 1))
+		}
+		return fmt.Sprintf("%0*x", digits, x)
 	}
-	c.Printf("\n %%eip = 0x%08llx %A\n", v("eip"), v("eip"))
-	c.Printf(" %%ebp = 0x%08llx\n%%kesp = 0x%08llx\n\n", v("ebp"), v("kesp"))
-	c.Printf("%%eflags = 0x%08llx\n ", v("eflags"))
+	for _, row := range [][2]string{{"cs", "eax"}, {"ds", "ebx"}, {"ss", "ecx"}, {"es", "edx"}, {"fs", "esi"}, {"gs", "edi"}} {
+		c.Printf("%%%s = 0x%s\t\t%%%s = 0x%s %A\n", row[0], text(row[0], 4), row[1], text(row[1], 8), v(row[1]))
+	}
+	c.Printf("\n %%eip = 0x%s %A\n", text("eip", 8), v("eip"))
+	c.Printf(" %%ebp = 0x%s\n%%kesp = 0x%s\n\n", text("ebp", 8), text("kesp", 8))
+	c.Printf("%%eflags = 0x%s\n ", text("eflags", 8))
 	printFlags(c, v("eflags"))
-	c.Printf("\n   %%esp = 0x%08llx\n%%trapno = 0x%x\n   %%err = 0x%x\n", v("esp"), v("trapno"), v("err"))
+	c.Printf("\n   %%esp = 0x%s\n%%trapno = 0x%s\n   %%err = 0x%s\n", text("esp", 8), text("trapno", 0), text("err", 0))
 }
 
 // printARM64 prints the registers of arm64, of which MDB has no block, in the manner

@@ -4,13 +4,15 @@ import (
 	"fmt"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/arch"
 )
 
 // builtinVars are the variables that the language itself sets.
 type builtinVars struct {
 	count  *core.Var // 9: the count of the last $<
 	target core.Target
-	regs   []string // defined for the target's registers
+	arch   *arch.Arch // whose registers regs are; nil if none
+	regs   []string   // defined for the target's registers
 }
 
 // defineVars defines the language's variables in the order in which MDB does:
@@ -58,10 +60,14 @@ func (in *Interp) defineOffset() {
 func (in *Interp) targetVars() {
 	s := in.s
 	cx := s.Context()
-	if in.vars.regs != nil && cx.Target == in.vars.target {
+	var ar *arch.Arch
+	if _, ok := core.As[core.Machine](cx); ok || cx.Target == nil {
+		ar = s.Arch()
+	}
+	if in.vars.regs != nil && cx.Target == in.vars.target && ar == in.vars.arch {
 		return
 	}
-	in.vars.target = cx.Target
+	in.vars.target, in.vars.arch = cx.Target, ar
 	if t, ok := core.As[core.Variables](cx); ok {
 		for _, name := range []string{"b", "d", "e", "m", "t"} {
 			if v, ok := t.Variable(name); ok {
@@ -73,7 +79,7 @@ func (in *Interp) targetVars() {
 		s.Vars.Drop(name)
 	}
 	in.vars.regs = []string{}
-	if _, ok := core.As[core.Machine](cx); ok || cx.Target == nil {
+	if ar != nil {
 		in.defineRegisters()
 	}
 }

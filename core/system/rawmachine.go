@@ -233,7 +233,7 @@ func (m *RawMachine) Status(p *out.Printer) {
 		for _, g := range r.PhysicalRanges() {
 			size += g.Size
 		}
-		fmt.Fprintf(p, "memory size: %d MB\n", size>>20)
+		fmt.Fprintf(p, "memory size: %s\n", megabytes(size))
 	}
 	list, err := m.processors()
 	if err != nil {
@@ -245,4 +245,12 @@ func (m *RawMachine) Status(p *out.Printer) {
 		st := c.state()
 		fmt.Fprintf(p, "current processor: %d (%s%s)\n", st.ID, st.Mode, st.words())
 	}
+}
+
+// megabytes is a size in MB, or in KB where it is not so many whole MB.
+func megabytes(n uint64) string {
+	if n%(1<<20) != 0 {
+		return fmt.Sprintf("%d KB", n>>10)
+	}
+	return fmt.Sprintf("%d MB", n>>20)
 }
