@@ -3,6 +3,7 @@ package zfs
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
@@ -104,8 +105,8 @@ func walkMultilist(c *core.Ctx, addr mem.Addr, has bool) iter.Seq2[core.Elem, er
 	}
 }
 
-// stateLists are the multilists of a state of the ARC: arrays of them, or of pointers
-// to them.
+// stateLists are the multilists of a state of the ARC by the type of contents: in an
+// array, or one of pointers. Some types have none.
 func stateLists(v *kernel.View, state uint64) ([]uint64, error) {
 	type layout struct {
 		Size  uint64       `ctf:"sizeof"`
@@ -116,12 +117,15 @@ func stateLists(v *kernel.View, state uint64) ([]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.One.Size == 8 {
-		return words(l.Lists, b), nil
-	}
 	var list []uint64
-	for off := uint64(0); off < l.Lists.Size; off += l.One.Size {
-		list = append(list, state+l.Lists.Off+off)
+	for off := l.Lists.Off; off < l.Lists.Off+l.Lists.Size; off += l.One.Size {
+		at := state + off
+		if l.One.Size == 8 {
+			at = kernel.Field{Off: off, Size: 8}.Of(b)
+		}
+		if at != 0 && slices.Max(b[off:off+l.One.Size]) != 0 {
+			list = append(list, at)
+		}
 	}
 	return list, nil
 }
@@ -183,9 +187,6 @@ func searchState(c *core.Ctx, v *kernel.View, l *headerLayout, state string, f f
 	}
 	var buf []byte
 	for _, list := range lists {
-		if list == 0 {
-			continue
-		}
 		var bad error
 		err := multilist(v, "arc_buf_hdr_t", list, func(a uint64) bool {
 			if buf, bad = v.Bytes(a, l.key(), buf); bad != nil {
