@@ -12,20 +12,23 @@ import (
 // the top.
 type groupLayout struct {
 	Size  uint64       `ctf:"sizeof"`
-	Frag  kernel.Field `ctf:"mg_fragmentation"`
-	Histo kernel.Field `ctf:"mg_histogram"`
-	Vdev  kernel.Field `ctf:"mg_vd"`
+	Frag  kernel.Field `ctf:"mg_fragmentation,optional"`
+	Histo kernel.Field `ctf:"mg_histogram,optional"`
+	Vdev  kernel.Field `ctf:"mg_vd,optional"`
 }
 
 // classLayout is how the release lays out metaslab_class_t: the groups of a pool's
 // vdevs that serve one purpose.
 type classLayout struct {
 	Size  uint64       `ctf:"sizeof"`
-	Histo kernel.Field `ctf:"mc_histogram"`
+	Histo kernel.Field `ctf:"mc_histogram,optional"`
 }
 
 // classHistogram draws the free space of a class of a pool's vdevs.
 func classHistogram(c *core.Ctx, v *kernel.View, class uint64) error {
+	if class == 0 {
+		return nil // of a pool that is not open, or of a release without classes
+	}
 	l, b, err := read(v, "metaslab_class_t", class, func(l *classLayout) uint64 { return l.Size })
 	if err != nil {
 		return err
@@ -42,7 +45,7 @@ func (p *vdevPrinter) group(vdev, addr uint64) error {
 		return err
 	}
 	p.c.Printf("%<u>%-?s %7s %9s%</u>\n", "ADDR", "FRAG", "UCMU")
-	if frag := l.Frag.Of(b); frag == noFragmentation {
+	if frag := l.Frag.Of(b); !l.Frag.OK() || frag == noFragmentation {
 		p.c.Printf("%0?p %6s\n", addr, "-")
 	} else {
 		p.c.Printf("%0?p %6llu%%", addr, frag)

@@ -22,7 +22,7 @@ type deviceLayout struct {
 	Size  uint64       `ctf:"sizeof"`
 	Array kernel.Field `ctf:"vdev_ms"`
 	Count kernel.Field `ctf:"vdev_ms_count"`
-	Group kernel.Field `ctf:"vdev_mg"`
+	Group kernel.Field `ctf:"vdev_mg,optional"`
 }
 
 // metaslabLayout is how the release lays out metaslab_t. What of its space map is not
@@ -32,7 +32,7 @@ type metaslabLayout struct {
 	ID     kernel.Field `ctf:"ms_id"`
 	Start  kernel.Field `ctf:"ms_start"`
 	Length kernel.Field `ctf:"ms_size"`
-	Frag   kernel.Field `ctf:"ms_fragmentation"`
+	Frag   kernel.Field `ctf:"ms_fragmentation,optional"`
 	Map    kernel.Field `ctf:"ms_sm"`
 	Frees  kernel.Field `ctf:"ms_unflushed_frees,optional"`
 	Allocs kernel.Field `ctf:"ms_unflushed_allocs,optional"`
@@ -41,14 +41,14 @@ type metaslabLayout struct {
 type spaceMapLayout struct {
 	Size   uint64       `ctf:"sizeof"`
 	Length kernel.Field `ctf:"sm_size"`
-	Shift  kernel.Field `ctf:"sm_shift"`
+	Shift  kernel.Field `ctf:"sm_shift,optional"`
 	Phys   kernel.Field `ctf:"sm_phys"`
 }
 
 type spaceMapPhysLayout struct {
 	Size  uint64       `ctf:"sizeof"`
 	Alloc kernel.Field `ctf:"smp_alloc"`
-	Histo kernel.Field `ctf:"smp_histogram"`
+	Histo kernel.Field `ctf:"smp_histogram,optional"`
 }
 
 // metaslabs are the addresses of a vdev's metaslabs.
@@ -184,7 +184,7 @@ func (p *vdevPrinter) metaslabTable(addr uint64) error {
 			return err
 		}
 		frag := fmt.Sprintf("%9s", "-")
-		if n := l.Frag.Of(b); n != noFragmentation {
+		if n := l.Frag.Of(b); l.Frag.OK() && n != noFragmentation {
 			frag = fmt.Sprintf("%9d%%", n)
 		}
 		p.c.Printf("%0?p %6llu %20llx %10s %s %10s\n", a, l.ID.Of(b), l.Start.Of(b), out.NiceNum(l.Length.Of(b)-s.alloc+s.frees-s.allocs), frag, out.NiceNum(s.memory))

@@ -38,7 +38,7 @@ type rangeTreeLayout struct {
 	Shift kernel.Field `ctf:"rt_shift,optional"`
 	Start kernel.Field `ctf:"rt_start,optional"`
 	Gap   kernel.Field `ctf:"rt_gap,optional"`
-	Histo kernel.Field `ctf:"rt_histogram"`
+	Histo kernel.Field `ctf:"rt_histogram,optional"`
 }
 
 // rangeSegLayout is a segment of a tree. One of 32 bits counts in units of the tree

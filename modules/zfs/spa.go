@@ -43,8 +43,8 @@ type spaLayout struct {
 	Size      uint64       `ctf:"sizeof"`
 	Name      kernel.Field `ctf:"spa_name"`
 	State     kernel.Field `ctf:"spa_state"`
-	Config    kernel.Field `ctf:"spa_config"`
-	Normal    kernel.Field `ctf:"spa_normal_class"`
+	Config    kernel.Field `ctf:"spa_config,optional"`
+	Normal    kernel.Field `ctf:"spa_normal_class,optional"`
 	Root      kernel.Field `ctf:"spa_root_vdev"`
 	Dsl       kernel.Field `ctf:"spa_dsl_pool"`
 	Suspended kernel.Field `ctf:"spa_suspended,optional"`
