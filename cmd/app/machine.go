@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/targets/gdbstub"
 	"github.com/xmdb/xmdb/targets/qemu"
 )
 
@@ -42,6 +43,8 @@ func (a *app) openMachine(ctx context.Context, spec string) (core.Target, error)
 	switch form {
 	case "qmp":
 		return orNil(qemu.OpenQMP(ctx, where))
+	case "gdb", "bhyve":
+		return orNil(gdbstub.Open(ctx, where, gdbstub.Options{Bhyve: form == "bhyve"}))
 	case "virsh":
 		return orNil(qemu.OpenVirsh(ctx, where))
 	case "mem":

@@ -1,0 +1,68 @@
+package gdbstub
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/xmdb/xmdb/core/arch"
+	"github.com/xmdb/xmdb/core/system"
+)
+
+// decode reads the answer to g: the registers in the order of their numbers, in hex,
+// x for digits that are not known. An answer may end before the last register.
+func (d *description) decode(answer []byte) (*system.Processor, error) {
+	p := &system.Processor{Regs: arch.NewRegs(arch.AMD64)}
+	regs := slices.Clone(d.regs)
+	slices.SortStableFunc(regs, func(a, b register) int { return a.num - b.num })
+	some := false
+	for _, r := range regs {
+		digits := (r.bits + 7) / 8 * 2
+		if len(answer) < digits {
+			break
+		}
+		var b [8]byte
+		if r.bits <= 64 && unhexBytes(b[:(r.bits+7)/8], answer) == (r.bits+7)/8 {
+			setRegister(p, r.name, binary.LittleEndian.Uint64(b[:]))
+			some = true
+		}
+		answer = answer[digits:]
+	}
+	if !some {
+		return nil, fmt.Errorf("%w: no register in the answer to g", ErrNonsense)
+	}
+	return p, nil
+}
+
+// setRegister takes a register by gdb's name of it (QEMU's gdb-xml/i386-64bit.xml has
+// those of the system).
+func setRegister(p *system.Processor, name string, v uint64) {
+	s := &p.System
+	switch name {
+	case "cr0":
+		s.CR0, s.Known = v, s.Known|system.HasCR0
+	case "cr2":
+		s.CR2, s.Known = v, s.Known|system.HasCR2
+	case "cr3":
+		s.CR3, s.Known = v, s.Known|system.HasCR3
+	case "cr4":
+		s.CR4, s.Known = v, s.Known|system.HasCR4
+	case "cr8":
+		s.CR8, s.Known = v, s.Known|system.HasCR8
+	case "efer":
+		s.EFER, s.Known = v, s.Known|system.HasEFER
+	case "k_gs_base":
+		s.KernelGSBase, s.Known = v, s.Known|system.HasKernelGSBase
+	case "fs_base", "gs_base":
+		p.Regs.Set(strings.Replace(name, "_", "", 1), v)
+	case "eflags":
+		p.Regs.Set("rflags", v)
+	case "eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip":
+		p.Regs.Set("r"+name[1:], v)
+	default:
+		if reg, _ := p.Regs.Arch.Lookup(name); reg != nil && reg.Of == "" {
+			p.Regs.Set(name, v)
+		}
+	}
+}
