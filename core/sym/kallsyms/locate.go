@@ -21,7 +21,7 @@ const chunk = 1 << 20
 // Locate looks for the tables in [base, base+size) of a space, where a kernel's image
 // is mapped. Memory that cannot be read is passed over.
 func Locate(sp mem.Space, base, size uint64) (Tables, error) {
-	buf := make([]byte, chunk+len(digits))
+	buf := make([]byte, min(chunk, size)+uint64(len(digits)))
 	for at := base; at-base < size; at += chunk {
 		n := min(uint64(len(buf)), size-(at-base))
 		got := readSome(sp, buf[:n], at)

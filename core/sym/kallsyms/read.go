@@ -56,10 +56,10 @@ func Read(sp mem.Space, t Tables) (*sym.Table, error) {
 	if err := d.readTokens(sp, &t); err != nil {
 		return nil, err
 	}
-	if err := d.readAddresses(sp, &t); err != nil {
+	if err := d.readNames(sp, &t); err != nil {
 		return nil, err
 	}
-	if err := d.readNames(sp, &t); err != nil {
+	if err := d.readAddresses(sp, &t); err != nil {
 		return nil, err
 	}
 	if err := d.decode(); err != nil {
@@ -163,19 +163,30 @@ func (d *decoder) readAddresses(sp mem.Space, t *Tables) error {
 	return nil
 }
 
+// piece is how much of the names is read at once.
+const piece = 4 << 20
+
 // readNames reads the compressed names: up to the token table, which lies behind
-// them, or as many as there may be.
+// them, or as much as there is. A name takes two bytes at least, so that what is there
+// bounds the number of symbols.
 func (d *decoder) readNames(sp mem.Space, t *Tables) error {
 	size := uint64(maxNames)
 	if t.TokenTable > t.Names {
 		size = min(size, t.TokenTable-t.Names)
 	}
 	size = min(size, uint64(d.n)*(maxName+2))
-	d.names = make([]byte, size)
-	got, err := sp.ReadAt(d.names, mem.Addr(t.Names))
-	d.names = d.names[:got]
-	if got == 0 {
-		return fmt.Errorf("read kallsyms_names: %w", err)
+	for err := error(nil); err == nil && uint64(len(d.names)) < size; {
+		have := len(d.names)
+		d.names = append(d.names, make([]byte, min(size-uint64(have), piece))...)
+		var got int
+		got, err = sp.ReadAt(d.names[have:], mem.Addr(t.Names+uint64(have)))
+		d.names = d.names[:have+got]
+		if len(d.names) == 0 {
+			return fmt.Errorf("read kallsyms_names: %w", err)
+		}
+	}
+	if d.n > len(d.names)/2 {
+		return fmt.Errorf("%d symbols with names of %d bytes: %w", d.n, len(d.names), ErrBad)
 	}
 	return nil
 }
@@ -202,7 +213,7 @@ const symSize = 24
 // decode puts the names together.
 func (d *decoder) decode() error {
 	d.syms = make([]byte, symSize*d.n)
-	d.strs = make([]byte, 1, 30*d.n)
+	d.strs = make([]byte, 1, 24*d.n)
 	rest := d.names
 	for i := range d.n {
 		toks, more, ok := next(rest)
@@ -212,7 +223,9 @@ func (d *decoder) decode() error {
 		rest = more
 		at := len(d.strs)
 		for _, t := range toks {
-			d.strs = append(d.strs, d.token[t]...)
+			if d.strs = append(d.strs, d.token[t]...); len(d.strs)-at > maxName {
+				break
+			}
 		}
 		if len(d.strs) == at {
 			d.strs = append(d.strs, '?')
@@ -221,7 +234,9 @@ func (d *decoder) decode() error {
 		if len(d.strs)-at > maxName {
 			d.strs = d.strs[:at+maxName]
 		}
-		d.strs = append(d.strs, 0)
+		if d.strs = append(d.strs, 0); len(d.strs) > maxNames {
+			return fmt.Errorf("names of more than %d bytes: %w", maxNames, ErrBad)
+		}
 		d.put(i, at+1, kind)
 	}
 	return nil
