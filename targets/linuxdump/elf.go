@@ -207,6 +207,8 @@ func (f *elfFile) ofMachine() bool {
 		return true
 	case f.notes.process:
 		return false
+	case f.notes.kcore:
+		return true
 	}
 	zero := len(f.loads) > 0
 	for _, p := range f.loads {

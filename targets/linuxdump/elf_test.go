@@ -247,8 +247,13 @@ func TestNotMachines(t *testing.T) {
 	process := qemuDump()
 	process.notes = append(note("CORE", ntPRPSInfo, make([]byte, 136)), note("CORE", ntAuxv, make([]byte, 16))...)
 	process.loads[0].vaddr = 0x400000
-	sparc := qemuDump()
-	sparc.machine = elf.EM_S390
+	gdb := *process // of a debugger that was looking at a kernel
+	psinfo := make([]byte, 136)
+	copy(psinfo[40:], "gdb")
+	copy(psinfo[56:], "gdb vmlinux")
+	gdb.notes = note("CORE", ntPRPSInfo, psinfo)
+	s390 := qemuDump()
+	s390.machine = elf.EM_S390
 	big := qemuDump().file()
 	big[elf.EI_DATA], big[16], big[17], big[18], big[19] = byte(elf.ELFDATA2MSB), 0, 4, 0, byte(elf.EM_S390)
 	tests := []struct {
@@ -259,7 +264,8 @@ func TestNotMachines(t *testing.T) {
 		ours bool // Probe
 	}{
 		{"core of a process", process.file(), ErrNotDump, "", false},
-		{"machine of s390", sparc.file(), ErrArch, "machine of s390", true},
+		{"core of gdb", gdb.file(), ErrNotDump, "", false},
+		{"machine of s390", s390.file(), ErrArch, "machine of s390", true},
 		{"big-endian", big, ErrArch, "machine of s390", false},
 		{"nothing", nil, ErrNotDump, "", false},
 		{"text", []byte("hello, this is a text of some length, and not a dump of anything at all"), ErrNotDump, "", false},

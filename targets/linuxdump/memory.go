@@ -43,7 +43,7 @@ func ParseMemory(spec string) (path string, o MemoryOptions, err error) {
 		return path, o, nil
 	}
 	if o.Low, err = parseSize(rest); err != nil || o.Low == 0 || o.Low > fourGiB || o.Low%4096 != 0 {
-		return "", o, fmt.Errorf("hole=%s: not the address where a hole below 4 GiB begins", rest)
+		return "", MemoryOptions{}, fmt.Errorf("hole=%s: not the address where a hole below 4 GiB begins", rest)
 	}
 	return path, o, nil
 }

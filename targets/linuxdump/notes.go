@@ -61,7 +61,7 @@ func (n *notes) add(owner string, typ uint32, desc []byte) {
 				n.prstatus = append(n.prstatus, desc)
 			}
 		case ntPRPSInfo:
-			n.kcore = bytes.Contains(desc, []byte("vmlinux\x00"))
+			n.kcore = commandName(desc) == "vmlinux"
 			n.process = n.process || !n.kcore
 		case ntAuxv, ntFile:
 			n.process = true
@@ -77,6 +77,19 @@ func (n *notes) add(owner string, typ uint32, desc []byte) {
 	case "Xen", "VMCOREINFO_XEN":
 		n.xen = true
 	}
+}
+
+// commandName is pr_fname of a struct elf_prpsinfo of 64 or 32 bits.
+func commandName(desc []byte) string {
+	at := 40
+	if len(desc) == 124 {
+		at = 28
+	}
+	if len(desc) < at+16 {
+		return ""
+	}
+	name, _, _ := bytes.Cut(desc[at:at+16], []byte{0})
+	return string(name)
 }
 
 func trimNUL(b []byte) []byte { return bytes.TrimRight(b, "\x00") }

@@ -129,7 +129,7 @@ func TestProcessorNotesShort(t *testing.T) {
 
 func FuzzNotes(f *testing.F) {
 	f.Add(testNotes(2, true))
-	f.Add(append(note("VMCOREINFO", 0, []byte("OSRELEASE=1\n")), note("CORE", ntPRPSInfo, []byte("vmlinux\x00"))...))
+	f.Add(append(note("VMCOREINFO", 0, []byte("OSRELEASE=1\n")), note("CORE", ntPRPSInfo, kernelPSInfo())...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var n notes
 		n.parse(b)
