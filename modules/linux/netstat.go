@@ -1,0 +1,196 @@
+package linux
+
+import (
+	"fmt"
+
+	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/modules/kernel"
+)
+
+// tcpStates are the states of include/net/tcp_states.h, by the names that netstat(8)
+// shows.
+var tcpStates = []string{"?", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT",
+	"LAST_ACK", "LISTEN", "CLOSING", "NEW_SYN_RECV"}
+
+const (
+	tcpEstablished = 1
+	tcpClose       = 7
+	tcpListen      = 10
+)
+
+// unixTypes are SOCK_* of include/linux/net.h.
+var unixTypes = map[int]string{1: "stream", 2: "dgram", 5: "seqpacket"}
+
+const netstatHelp = `Lists TCP, UDP and Unix sockets of all network namespaces: address of the socket, state,
+local and remote address, number of the network namespace, container (::zone).
+
+-a        listening and unconnected sockets, too
+-f name   of one family: inet, inet6 or unix
+-P name   of one protocol: tcp or udp
+-z id     of one container
+`
+
+func netstatDcmds() []*core.Dcmd {
+	return []*core.Dcmd{{
+		Name: "netstat", Usage: "[-a] [-f inet|inet6|unix] [-P tcp|udp] [-z container]", Descr: "sockets of TCP and UDP and Unix sockets", Help: netstatHelp,
+		Opts: []core.Opt{{Letter: 'a', Help: "listening and unconnected ones, too"}, {Letter: 'f', Kind: core.Str, Arg: "family", Help: "only this family"},
+			{Letter: 'P', Kind: core.Str, Arg: "protocol", Help: "only this protocol"}, {Letter: 'z', Kind: core.Str, Arg: "container", Help: "only this container"}},
+		Run: noArgs(runNetstat),
+	}}
+}
+
+// netstat is one run of the command.
+type netstat struct {
+	c      *core.Ctx
+	v      *kernel.View
+	spaces map[uint64]*netSpace
+	zone   string // "" for all
+	all    bool
+}
+
+func runNetstat(c *core.Ctx) error {
+	n := &netstat{c: c, v: kernel.Of(c.Session), spaces: map[uint64]*netSpace{}, all: c.Opt('a')}
+	n.zone, _ = c.OptStr('z')
+	family, protocol := "", ""
+	if s, ok := c.OptStr('f'); ok {
+		if s != "inet" && s != "inet6" && s != "unix" {
+			return core.ErrUsage
+		}
+		family = s
+	}
+	if s, ok := c.OptStr('P'); ok {
+		if s != "tcp" && s != "udp" {
+			return core.ErrUsage
+		}
+		protocol = s
+	}
+	list, err := netSpaces(n.v)
+	if err != nil {
+		c.Warnf("%s", err.Error())
+	}
+	for _, s := range list {
+		n.spaces[s.addr] = s
+	}
+	var failed error
+	for _, f := range []struct {
+		name, word string
+		number     int
+	}{{"inet", "v4", afInet}, {"inet6", "v6", afInet6}} {
+		if family != "" && family != f.name {
+			continue
+		}
+		if protocol != "udp" {
+			failed = first(failed, n.inet("TCP"+f.word, f.number, sockets(tcpSockets), true))
+		}
+		if protocol != "tcp" {
+			failed = first(failed, n.inet("UDP"+f.word, f.number, sockets(udpSockets), false))
+		}
+	}
+	if family == "" && protocol == "" || family == "unix" {
+		failed = first(failed, n.unix())
+	}
+	return failed
+}
+
+// first keeps the error that came first, but an interrupt wins.
+func first(a, b error) error {
+	if a == nil || b == core.ErrIntr {
+		return b
+	}
+	return a
+}
+
+// owner gives the namespace of a socket; ok is false if it is not wanted.
+func (n *netstat) owner(net uint64) (number uint64, zone string, ok bool) {
+	zone = "-"
+	if s := n.spaces[net]; s != nil {
+		number, zone = s.number, s.zone
+	}
+	return number, zone, n.zone == "" || n.zone == zone
+}
+
+// inet lists the sockets of one family and protocol.
+func (n *netstat) inet(title string, family int, all source, tcp bool) error {
+	width := 22
+	if family == afInet6 {
+		width = 46
+	}
+	any := false
+	for a, err := range all(n.v) {
+		if err == nil && n.c.Err() != nil {
+			return core.ErrIntr
+		}
+		var s *inetSock
+		if err == nil {
+			s, err = readInet(n.v, a)
+		}
+		if err != nil {
+			n.c.Warnf("%s", err.Error())
+			continue
+		}
+		number, zone, ok := n.owner(s.net)
+		if s.family != family || !ok || !n.all && (s.state == tcpListen || s.state == tcpClose) {
+			continue
+		}
+		if n.c.PipeOut {
+			n.c.Emit(a, n.v.TypeOrNil("struct sock_common"))
+			continue
+		}
+		state := "-"
+		if tcp || s.state == tcpEstablished {
+			state = named(tcpStates, s.state)
+		}
+		n.c.Record(func() {
+			if !any {
+				n.c.Printf("%<u>%-?s %-12s %-*s %-*s %-10s %-s%</u>\n", title, "State", width, "Local", width, "Remote", "Stack", "Zone")
+			}
+			n.c.Printf("%0?p %-12s %-*s %-*s %-10d %-s\n", a, state, width, endpoint(s.local), width, endpoint(s.remote), number, zone)
+		}, out.Field{Name: "protocol", Value: title}, out.Field{Name: "addr", Value: out.Addr(a)}, out.Field{Name: "state", Value: state},
+			out.Field{Name: "local", Value: endpoint(s.local)}, out.Field{Name: "remote", Value: endpoint(s.remote)},
+			out.Field{Name: "netns", Value: number}, out.Field{Name: "zone", Value: zone})
+		any = true
+	}
+	return nil
+}
+
+// unix lists Unix sockets.
+func (n *netstat) unix() error {
+	any := false
+	for a, err := range sockets(unixSockets)(n.v) {
+		if err == nil && n.c.Err() != nil {
+			return core.ErrIntr
+		}
+		var s *unixSock
+		if err == nil {
+			s, err = readUnix(n.v, a)
+		}
+		if err != nil {
+			n.c.Warnf("%s", err.Error())
+			continue
+		}
+		number, zone, ok := n.owner(s.net)
+		if !ok || !n.all && s.state != tcpEstablished {
+			continue
+		}
+		if n.c.PipeOut {
+			n.c.Emit(a, n.v.TypeOrNil("struct unix_sock"))
+			continue
+		}
+		typ, ok := unixTypes[s.typ]
+		if !ok {
+			typ = fmt.Sprint(s.typ)
+		}
+		state := named(tcpStates, s.state)
+		n.c.Record(func() {
+			if !any {
+				n.c.Printf("%<u>%-?s %-10s %-12s %-?s %10s %-10s %-12s %-s%</u>\n", "AF_UNIX", "Type", "State", "Conn", "Inode", "Stack", "Zone", "Local Addr")
+			}
+			n.c.Printf("%0?p %-10s %-12s %0?p %10d %-10d %-12s %-s\n", a, typ, state, s.peer, s.inode, number, zone, s.name)
+		}, out.Field{Name: "protocol", Value: "unix"}, out.Field{Name: "addr", Value: out.Addr(a)}, out.Field{Name: "type", Value: typ},
+			out.Field{Name: "state", Value: state}, out.Field{Name: "peer", Value: out.Addr(s.peer)}, out.Field{Name: "inode", Value: s.inode},
+			out.Field{Name: "netns", Value: number}, out.Field{Name: "zone", Value: zone}, out.Field{Name: "local", Value: s.name})
+		any = true
+	}
+	return nil
+}
