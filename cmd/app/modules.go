@@ -15,12 +15,13 @@ import (
 	"github.com/xmdb/xmdb/modules/linux"
 	"github.com/xmdb/xmdb/modules/mdbks"
 	"github.com/xmdb/xmdb/modules/unix"
+	"github.com/xmdb/xmdb/modules/vm"
 	"github.com/xmdb/xmdb/modules/zfs"
 )
 
 // builtins are the modules compiled in, in the order in which names are found.
 func builtins() []*core.Module {
-	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), unix.Module(), zfs.Module(), linux.Module(), glibc.Module(),
+	return []*core.Module{dcmds.Module(), mdbks.Module(), krtld.Module(), genunix.Module(), unix.Module(), zfs.Module(), vm.Module(), linux.Module(), glibc.Module(),
 		libc.Module(), libproc.Module(), libumem.Module(), golang.Module()}
 }
 

@@ -55,6 +55,9 @@ func (g *bhyveVM) vcpu(m *Machine, id int, at uint64) (*VCPU, error) {
 		return nil, err
 	}
 	c.Events = bhyveEvents(l, b)
+	if g.vendor == AMD {
+		g.svmExit(c)
+	}
 	return c, nil
 }
 
@@ -114,8 +117,7 @@ type exitLayout struct {
 	Len      kernel.Field `ctf:"inst_length"`
 	RIP      kernel.Field `ctf:"rip"`
 	Port     kernel.Field `ctf:"u.inout.port"`
-	Bytes    kernel.Field `ctf:"u.inout.bytes,optional"` // a bit-field; see inout
-	InEAX    kernel.Field `ctf:"u.inout.eax"`
+	EAX      kernel.Field `ctf:"u.inout.eax"`
 	PageGPA  kernel.Field `ctf:"u.paging.gpa"`
 	MMIOGPA  kernel.Field `ctf:"u.inst_emul.gpa|u.mmio.gpa,optional"`
 	MMIOCR3  kernel.Field `ctf:"u.inst_emul.paging.cr3,optional"`
@@ -144,7 +146,7 @@ func (g *bhyveVM) exit(b []byte) (Exit, error) {
 	case "":
 		e.Reason = fmt.Sprintf("code %d", code)
 	case "INOUT", "INOUT_STR":
-		e.Detail = fmt.Sprintf("port %x", l.Port.Of(b))
+		e.Detail = g.inout(l, b)
 	case "PAGING":
 		e.Detail = fmt.Sprintf("gpa %x", l.PageGPA.Of(b))
 	case "INST_EMUL", "MMIO":
@@ -167,6 +169,26 @@ func (g *bhyveVM) exit(b []byte) (Exit, error) {
 		e.Detail = fmt.Sprintf("vector %x", l.Vector.Of(b))
 	}
 	return e, nil
+}
+
+// Bits of the first word of struct vm_inout, which are bit-fields.
+const (
+	inoutBytes = 0x7
+	inoutIn    = 0x8
+)
+
+// inout tells what an access to a port was: "out 1 byte port 3f8 value 58".
+func (g *bhyveVM) inout(l *exitLayout, b []byte) string {
+	first, err := g.v.Member("struct vm_exit", "u.inout")
+	if err != nil {
+		return fmt.Sprintf("port %x", l.Port.Of(b))
+	}
+	w := kernel.Field{Off: first.Off, Size: 2}.Of(b)
+	n := w & inoutBytes
+	if w&inoutIn != 0 {
+		return fmt.Sprintf("port %x in %d", l.Port.Of(b), n)
+	}
+	return fmt.Sprintf("port %x out %d value %x", l.Port.Of(b), n, l.EAX.Of(b))
 }
 
 // enumerator names a value of an enumeration of the kernel's; "" if it has none.

@@ -28,6 +28,7 @@ type kvmVCPU struct {
 	DR7       kernel.Field `ctf:"arch.dr7"`
 	MPState   kernel.Field `ctf:"arch.mp_state"`
 	APIC      kernel.Field `ctf:"arch.apic"`
+	APICBase  kernel.Field `ctf:"arch.apic_base"`
 	SIPI      kernel.Field `ctf:"arch.sipi_vector"`
 	Exception kernel.Field `ctf:"arch.exception.pending"`
 	Vector    kernel.Field `ctf:"arch.exception.nr"`

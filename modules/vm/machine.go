@@ -50,13 +50,15 @@ type Machine struct {
 
 // backend is what a hypervisor knows of one of its machines.
 type backend interface {
-	// vcpus gives the vCPUs, by ascending ID. Those before an error are good.
+	// vcpus gives the vCPUs, by ascending ID. Those that come with an error are good.
 	vcpus(m *Machine) ([]*VCPU, error)
 	// registers reads what is in memory of a vCPU's registers.
 	registers(c *VCPU) (*Regs, error)
 	// regions gives guest-physical memory as the guest has it, in any order. Those
 	// before an error are good.
 	regions(m *Machine) ([]Region, error)
+	// lapic finds a vCPU's local APIC; nil without an error if the kernel has none.
+	lapic(c *VCPU) (*LAPIC, error)
 	// devices gives the addresses of the models of devices, by their names.
 	devices(m *Machine) (map[string]uint64, error)
 	// process finds the process that runs the machine, 0 if there is none.
@@ -133,8 +135,18 @@ func find(v *kernel.View, what string, is func(*Machine) bool) (*Machine, error)
 	return nil, fmt.Errorf("no virtual machine %s", what)
 }
 
-// VCPUs gives the vCPUs by ascending ID. Those before an error are good.
-func (m *Machine) VCPUs() ([]*VCPU, error) { return m.back.vcpus(m) }
+// VCPUs gives the vCPUs by ascending ID. Those that come with an error are good.
+func (m *Machine) VCPUs() ([]*VCPU, error) {
+	list, err := m.back.vcpus(m)
+	for _, c := range list {
+		if l, _ := c.LAPIC(); l != nil {
+			for _, n := range l.vectors(lapicIRR) {
+				c.Events = append(c.Events, Event{Kind: "irr", Vector: n})
+			}
+		}
+	}
+	return list, err
+}
 
 // VCPU is a virtual processor.
 type VCPU struct {
@@ -161,7 +173,7 @@ type Exit struct {
 
 // Event is an interrupt or an exception that a vCPU has not taken yet.
 type Event struct {
-	Kind   string // "intr", "nmi", "extint", "exception", "sipi"
+	Kind   string // "intr", "nmi", "extint", "exception"; "irr": it waits in the local APIC
 	Vector int    // -1 if it is not known, or there is none
 	Error  Value  // error code of an exception
 }

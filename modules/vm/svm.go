@@ -175,3 +175,26 @@ func vmcbAttr(a uint64) uint64 {
 	}
 	return vmx
 }
+
+// svmExit adds to a vCPU what its VMCB says of the last exit: the processor's reason, the
+// only one where the hypervisor's own says nothing (BOGUS: it has dealt with the exit
+// itself), and the event that is being injected.
+func (g *bhyveVM) svmExit(c *VCPU) {
+	l, b, err := g.svmVCPUAt(g.l.Cookie.Of(g.b), c)
+	if err != nil {
+		return // its registers are unknown for the same reason, which is told there
+	}
+	x, err := kernel.Lay[vmcbLayout](g.v, "struct vmcb")
+	if err != nil {
+		return
+	}
+	b = b[l.VMCB.Off:][:l.VMCB.Size]
+	code := svmExit(x.ExitCode.Of(b))
+	c.Exit.Hardware = fmt.Sprintf("%s info %x %x", code, x.Info1.Of(b), x.Info2.Of(b))
+	if c.Exit.Reason == "BOGUS" {
+		c.Exit.Reason = code
+	}
+	if e, ok := intEvent(x.Inject.Of(b)); ok {
+		c.Events = append(c.Events, e)
+	}
+}
