@@ -172,6 +172,7 @@ func (im *linuxImage) check(phys mem.Space) error {
 	if im.root != 0 {
 		return nil
 	}
+	im.mode = paging.Long4
 	if l5, ok := im.symbols.ByName("__pgtable_l5_enabled"); ok {
 		if v, err := mem.ReadUint(phys, mem.Addr(im.phys(l5.Value)), 4, binary.LittleEndian); err == nil && v == 1 {
 			im.mode = paging.Long5

@@ -239,3 +239,7 @@ func (k *LinuxKernel) Variable(name string) (uint64, bool) {
 	}
 	return 0, false
 }
+
+// FoundBy says how the kernel was found: "VMCOREINFO", "a CPU's tables", "its image",
+// "VMCOREINFO in memory".
+func (k *LinuxKernel) FoundBy() string { return k.image.how }
