@@ -115,7 +115,7 @@ func TestRawMachineModes(t *testing.T) {
 		{name: "4-level", mode: paging.Long4, root: root4, regs: map[string]uint64{"rip": va4 + 5, "cs": selCode64}, va: va4, bits: 64, pc: va4 + 5, words: "64-bit, 4-level paging"},
 		{name: "5-level", mode: paging.Long5, root: root5, regs: map[string]uint64{"rip": va5}, va: va5, bits: 64, pc: va5, words: "64-bit, 5-level paging"},
 		{name: "compatibility", mode: paging.Long4, root: root4, regs: map[string]uint64{"rip": 0x1234, "cs": selCode32},
-			set: func(s *SystemRegs) { s.CSAttr, s.Known = csBig, s.Known|HasCS }, va: va4, bits: 32, pc: 0x1234, words: "32-bit, 4-level paging"},
+			set: func(s *SystemRegs) { s.CSAttr, s.Known = CSBig, s.Known|HasCS }, va: va4, bits: 32, pc: 0x1234, words: "32-bit, 4-level paging"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

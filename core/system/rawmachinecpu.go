@@ -11,12 +11,15 @@ import (
 	"github.com/xmdb/xmdb/core/mem/paging"
 )
 
-// Bits of the code segment's descriptor as SystemRegs.CSAttr has them.
+// Bits of the code segment's descriptor as SystemRegs.CSAttr has them: code of 64 bits,
+// and else of 32.
 const (
-	csLong  = 1 << 13
-	csBig   = 1 << 14
-	flagsVM = 1 << 17 // rflags: virtual 8086 mode
+	CSLong = 1 << 13
+	CSBig  = 1 << 14
 )
+
+// flagsVM is the bit of rflags that tells virtual 8086 mode.
+const flagsVM = 1 << 17
 
 // CPUState is a processor as a listing shows it.
 type CPUState struct {
@@ -155,7 +158,7 @@ func (c *rawCPU) findBits() int {
 	case c.segmented():
 		return 16
 	case c.System.Has(HasCS):
-		return widthOf(c.System.CSAttr&csLong != 0 && long, c.System.CSAttr&csBig != 0)
+		return widthOf(c.System.CSAttr&CSLong != 0 && long, c.System.CSAttr&CSBig != 0)
 	}
 	if d, err := c.codeDescriptor(); err == nil {
 		return widthOf(d>>53&1 != 0 && long, d>>54&1 != 0)

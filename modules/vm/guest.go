@@ -172,9 +172,9 @@ func openGuest(c *core.Ctx, m *Machine) (*guest, error) {
 	}
 	if err := g.absent(); err != nil {
 		if k, ok := core.As[*system.IllumosKernel](g.host); ok && k.Dump() != nil && k.Dump().DumpHeader().Flags&system.DumpAll == 0 {
-			return nil, fmt.Errorf("its memory is not in the dump, which has kernel pages only: %w", err)
+			return nil, fmt.Errorf("its memory is not in the dump, which does not hold all pages: %s", core.Reason(err))
 		}
-		return nil, fmt.Errorf("none of its memory can be read: %w", err)
+		return nil, fmt.Errorf("none of its memory can be read: %s", core.Reason(err))
 	}
 	return g, nil
 }

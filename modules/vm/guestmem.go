@@ -154,14 +154,23 @@ func (g *guest) processors() ([]system.Processor, error) {
 	return list, err
 }
 
-// give puts a page table that was named in the place of what the vCPU has.
+// give puts a page table that was named in the place of what the vCPU has. Of another
+// mode than the vCPU's the code segment is the mode's usual one, too.
 func (r *givenRoot) give(s *system.SystemRegs) {
 	if r.hasCR3 {
 		s.CR3, s.Known = r.cr3, s.Known|system.HasCR3
 	}
-	if r.hasMode {
-		s.CR0, s.CR4, s.EFER = r.cr0, r.cr4, r.efer
-		s.Known |= system.HasCR0 | system.HasCR4 | system.HasEFER
+	const selects = system.HasCR0 | system.HasCR4 | system.HasEFER
+	if !r.hasMode || s.Has(selects) && paging.ModeOf(s.CR0, s.CR4, s.EFER) == paging.ModeOf(r.cr0, r.cr4, r.efer) {
+		return
+	}
+	s.CR0, s.CR4, s.EFER = r.cr0, r.cr4, r.efer
+	s.Known |= selects
+	if s.CR0 != 0 {
+		s.CSBase, s.CSAttr, s.Known = 0, system.CSBig, s.Known|system.HasCS
+		if s.EFER != 0 {
+			s.CSAttr = system.CSLong
+		}
 	}
 }
 
