@@ -1,15 +1,22 @@
 package zfs
 
 import (
+	"cmp"
 	"fmt"
 	mathbits "math/bits"
+	"slices"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
 
-// bucketsAtOnce is how many buckets of a hash table are read together.
-const bucketsAtOnce = 512
+// Chains lie all over memory, and reading a page for each object of them is what costs:
+// the chains of many buckets are followed together, and what is met at the same place
+// of each is read in the order of addresses.
+const (
+	bucketsAtOnce = 1 << 18
+	bucketsRead   = 512 // how many buckets lie in a page
+)
 
 // hashTable is an array of pointers to chains: that of the dbufs and that of the ARC's
 // headers are alike.
@@ -20,6 +27,7 @@ type hashTable struct {
 	buckets uint64
 	size    uint64       // how much of an object is read
 	next    kernel.Field // its link
+	broken  int          // chains that could not be followed
 }
 
 // newHashTable makes one of what a kernel keeps of it; mask is the number of its
@@ -31,54 +39,99 @@ func newHashTable(v *kernel.View, what string, table, mask, size uint64, next ke
 	return &hashTable{v: v, what: what, table: table, buckets: mask + 1, size: size, next: next}, nil
 }
 
+// link is how far a chain has been followed.
+type link struct {
+	at  uint64
+	met kernel.Met // of long chains
+}
+
+// loopAt is how long a chain gets before it is watched for loops, and maxBroken how
+// many chains may be broken before the table as a whole is taken for that.
+const (
+	loopAt    = 64
+	maxBroken = 20
+)
+
 // each goes through the chains; f gets an object, what it consists of, and at which
 // place of its chain it is, and end the length of each chain. A chain that cannot be
 // followed is warned of and ends there.
 func (h *hashTable) each(c *core.Ctx, f func(addr uint64, b []byte, depth int) error, end func(length int)) error {
-	var buf []byte
+	var links []link
+	var err error
 	for first := uint64(0); first < h.buckets; first += bucketsAtOnce {
-		if c.Err() != nil {
-			return core.ErrIntr
-		}
 		n := min(bucketsAtOnce, h.buckets-first)
-		b, err := h.v.Bytes(h.table+first*8, n*8, buf)
-		if err != nil {
-			return kernel.Failed(err, "failed to read hash bucket %d at %x", first, h.table+first*8)
+		if links, err = h.heads(c, links[:0], first, n); err != nil {
+			return err
 		}
-		for _, head := range words(kernel.Field{Size: n * 8}, b) {
-			length, err := h.chain(c, head, f)
-			if err != nil {
-				return err
-			}
-			end(length)
+		for range n - uint64(len(links)) {
+			end(0)
+		}
+		if err := h.follow(c, links, f, end); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// loopAt is how long a chain gets before it is watched for loops.
-const loopAt = 64
-
-func (h *hashTable) chain(c *core.Ctx, at uint64, f func(addr uint64, b []byte, depth int) error) (length int, err error) {
-	var met kernel.Met
+// heads appends the first of each chain of n buckets that is not empty.
+func (h *hashTable) heads(c *core.Ctx, links []link, first, n uint64) ([]link, error) {
 	var buf []byte
-	for ; at != 0; length++ {
-		if length == loopAt {
-			met = kernel.Met{}
+	for end := first + n; first < end; first += bucketsRead {
+		if c.Err() != nil {
+			return nil, core.ErrIntr
 		}
-		if length >= loopAt && met.Again(at) {
-			c.Warnf("%s %x is on its hash chain twice", h.what, at)
-			return length, nil
+		n := min(bucketsRead, end-first)
+		b, err := h.v.Bytes(h.table+first*8, n*8, buf)
+		if err != nil {
+			return nil, kernel.Failed(err, "failed to read hash bucket %d at %x", first, h.table+first*8)
 		}
-		if buf, err = h.v.Bytes(at, h.size, buf); err != nil {
-			c.Warnf("%s", kernel.BadRead(h.what, at, err).Error())
-			return length, nil
+		for _, at := range words(kernel.Field{Size: n * 8}, b) {
+			if at != 0 {
+				links = append(links, link{at: at})
+			}
 		}
-		next := h.next.Of(buf)
-		if err := f(at, buf, length); err != nil {
-			return length, err
-		}
-		at = next
 	}
-	return length, nil
+	return links, nil
+}
+
+// follow goes down chains by one object each at a time.
+func (h *hashTable) follow(c *core.Ctx, links []link, f func(addr uint64, b []byte, depth int) error, end func(length int)) error {
+	var buf []byte
+	for depth := 0; len(links) > 0; depth++ {
+		slices.SortFunc(links, func(x, y link) int { return cmp.Compare(x.at, y.at) })
+		next := links[:0]
+		for i, l := range links {
+			if i%1024 == 0 && c.Err() != nil {
+				return core.ErrIntr
+			}
+			if depth == loopAt {
+				l.met = kernel.Met{}
+			}
+			var err error
+			if l.met != nil && l.met.Again(l.at) {
+				err = fmt.Errorf("%s %x is on its hash chain twice", h.what, l.at)
+			} else if buf, err = h.v.Bytes(l.at, h.size, buf); err != nil {
+				err = kernel.BadRead(h.what, l.at, err)
+			}
+			if err != nil {
+				if h.broken++; h.broken == maxBroken {
+					return fmt.Errorf("the hash table of %s at %x is broken: %w", h.what, h.table, err)
+				}
+				c.Warnf("%s", err.Error())
+				end(depth)
+				continue
+			}
+			at := h.next.Of(buf)
+			if err := f(l.at, buf, depth); err != nil {
+				return err
+			}
+			if at == 0 {
+				end(depth + 1)
+			} else {
+				next = append(next, link{at, l.met})
+			}
+		}
+		links = next
+	}
+	return nil
 }
