@@ -118,8 +118,11 @@ type exitLayout struct {
 	RIP      kernel.Field `ctf:"rip"`
 	Port     kernel.Field `ctf:"u.inout.port"`
 	EAX      kernel.Field `ctf:"u.inout.eax"`
+	InOut    kernel.Field `ctf:"u.inout"`
+	Bytes    kernel.Field `ctf:"u.inout.bytes"`
+	IOFlags  kernel.Field `ctf:"u.inout.flags,optional"`
 	PageGPA  kernel.Field `ctf:"u.paging.gpa"`
-	MMIOGPA  kernel.Field `ctf:"u.inst_emul.gpa|u.mmio.gpa,optional"`
+	MMIOGPA  kernel.Field `ctf:"u.inst_emul.gpa|u.mmio_emul.gpa,optional"`
 	MMIOCR3  kernel.Field `ctf:"u.inst_emul.paging.cr3,optional"`
 	VMX      kernel.Field `ctf:"u.vmx.exit_reason"`
 	VMXQual  kernel.Field `ctf:"u.vmx.exit_qualification"`
@@ -149,7 +152,7 @@ func (g *bhyveVM) exit(b []byte) (Exit, error) {
 		e.Detail = g.inout(l, b)
 	case "PAGING":
 		e.Detail = fmt.Sprintf("gpa %x", l.PageGPA.Of(b))
-	case "INST_EMUL", "MMIO":
+	case "INST_EMUL", "MMIO_EMUL":
 		if l.MMIOGPA.OK() {
 			e.Detail = fmt.Sprintf("gpa %x", l.MMIOGPA.Of(b))
 		}
@@ -171,21 +174,22 @@ func (g *bhyveVM) exit(b []byte) (Exit, error) {
 	return e, nil
 }
 
-// Bits of the first word of struct vm_inout, which are bit-fields.
+// Bits of the first word of struct vm_inout, bit-fields, up to 2020; since then bytes is
+// a member and flags has the direction.
 const (
-	inoutBytes = 0x7
-	inoutIn    = 0x8
+	inoutBytes  = 0x7
+	inoutIn     = 0x8
+	inoutFlagIn = 0x1
 )
 
-// inout tells what an access to a port was: "out 1 byte port 3f8 value 58".
+// inout tells what an access to a port was: "port 3f8 out 1 value 58".
 func (g *bhyveVM) inout(l *exitLayout, b []byte) string {
-	first, err := g.v.Member("struct vm_exit", "u.inout")
-	if err != nil {
-		return fmt.Sprintf("port %x", l.Port.Of(b))
+	n, in := l.Bytes.Of(b), l.IOFlags.Of(b)&inoutFlagIn != 0
+	if !l.IOFlags.OK() {
+		w := kernel.Field{Off: l.InOut.Off, Size: 2}.Of(b)
+		n, in = w&inoutBytes, w&inoutIn != 0
 	}
-	w := kernel.Field{Off: first.Off, Size: 2}.Of(b)
-	n := w & inoutBytes
-	if w&inoutIn != 0 {
+	if in {
 		return fmt.Sprintf("port %x in %d", l.Port.Of(b), n)
 	}
 	return fmt.Sprintf("port %x out %d value %x", l.Port.Of(b), n, l.EAX.Of(b))

@@ -48,12 +48,9 @@ const (
 	inExit = "exit"
 )
 
-// guestMSRKGSBase is the index of KernelGSBase in guest_msrs (IDX_MSR_KGSBASE of
-// intel/vmx.h), which has as many as numMSRs.
-const (
-	guestMSRKGSBase = 4
-	numMSRs         = 6
-)
+// guestMSRKGSBase is the index of KernelGSBase in a vCPU's row of guest_msrs
+// (IDX_MSR_KGSBASE of intel/vmx_msr.h).
+const guestMSRKGSBase = 4
 
 // vmcsRegs are registers of which all are in the VMCS.
 func vmcsRegs() *Regs {
@@ -98,10 +95,9 @@ func (g *bhyveVM) vmxRegs(cookie uint64, c *VCPU) (*Regs, error) {
 		r.DR[n] = known(f.Of(b), from)
 	}
 	r.CR2, r.DR6 = known(x.CR2.Of(b), from), known(x.DR6.Of(b), from)
-	if n := sc.MSRs.Size / (8 * numMSRs); uint64(c.ID) < n {
-		if v, err := g.v.Pointer(cookie + sc.MSRs.Off + (uint64(c.ID)*numMSRs+guestMSRKGSBase)*8); err == nil {
-			r.KernelGSBase = known(v, "guest_msrs")
-		}
+	row := sc.MSRs.Size / (sc.Context.Size / x.Size)
+	if v, err := g.v.Pointer(cookie + sc.MSRs.Off + uint64(c.ID)*row + guestMSRKGSBase*8); err == nil {
+		r.KernelGSBase = known(v, "guest_msrs")
 	}
 	return r, g.fromExit(r, c)
 }
