@@ -10,23 +10,24 @@ import (
 )
 
 func TestEntries(t *testing.T) {
-	sys, s := open(t)
-	p := pool(sys, "zones")
-	at, text := p.Mem.Entries, ""
-	for _, e := range p.Pool.Mem.Entries {
-		text += entryLine(e, at)
-		at += 8 * uint64(len(e.Words()))
-	}
-	cmd := func(from, n uint64) string { return fmt.Sprintf("%x::sm_entries %#x", from, n) }
-	s.Run(cmd(p.Mem.Entries, p.Mem.EntryBytes)).OK().Want(text)
-	s.Run(fmt.Sprintf("%x::sm_entries", p.Mem.Entries+8)).OK().Want(entryLine(p.Pool.Mem.Entries[1], p.Mem.Entries+8))
-	two := p.Mem.Entries + 5*8
-	s.Run(fmt.Sprintf("%x::sm_entries", two)).OK().Want(entryLine(p.Pool.Mem.Entries[5], two))
-	s.Run(fmt.Sprintf("%x::sm_entries $[0x10]", p.Mem.Entries+8)).OK().Want(entryLine(p.Pool.Mem.Entries[1], p.Mem.Entries+8) + entryLine(p.Pool.Mem.Entries[2], p.Mem.Entries+16))
-	if r := s.Run(cmd(two, 8)); r.Err == "" || r.Out != "" {
-		t.Errorf("half an entry: %s%s", r.Out, r.Err)
-	}
-	s.Run(cmd(two, 8)).Match(``)
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		p := pool(sys, "zones")
+		at, text := p.Mem.Entries, ""
+		for _, e := range p.Pool.Mem.Entries {
+			text += entryLine(e, at)
+			at += 8 * uint64(len(e.Words()))
+		}
+		cmd := func(from, n uint64) string { return fmt.Sprintf("%x::sm_entries %#x", from, n) }
+		s.Run(cmd(p.Mem.Entries, p.Mem.EntryBytes)).OK().Want(text)
+		s.Run(fmt.Sprintf("%x::sm_entries", p.Mem.Entries+8)).OK().Want(entryLine(p.Pool.Mem.Entries[1], p.Mem.Entries+8))
+		two := p.Mem.Entries + 5*8
+		s.Run(fmt.Sprintf("%x::sm_entries", two)).OK().Want(entryLine(p.Pool.Mem.Entries[5], two))
+		s.Run(fmt.Sprintf("%x::sm_entries $[0x10]", p.Mem.Entries+8)).OK().Want(entryLine(p.Pool.Mem.Entries[1], p.Mem.Entries+8) + entryLine(p.Pool.Mem.Entries[2], p.Mem.Entries+16))
+		if r := s.Run(cmd(two, 8)); r.Err == "" || r.Out != "" {
+			t.Errorf("half an entry: %s%s", r.Out, r.Err)
+		}
+		s.Run(cmd(two, 8)).Match(``)
+	})
 }
 
 func entryLine(e illumos.SpaceEntry, at uint64) string {
@@ -65,28 +66,29 @@ func TestLogStats(t *testing.T) {
 }
 
 func TestWeight(t *testing.T) {
-	sys, s := open(t)
-	const head = "ACTIVE ALGORITHM    WEIGHT\n"
-	row := func(active, by, text string) string { return fmt.Sprintf("%6s %8s %11s \n", active, by, text) }
-	for w, want := range map[uint64]string{
-		1<<63 | 21<<54 | 3:  row("P", "SEGMENT", "3 x 2M"),
-		1<<62 | 9<<54 | 700: row("S", "SEGMENT", "700 x 512"),
-		1<<60 | 16252928:    row("-", "SPACE", out.NiceNum(16252928)),
-		1<<61 | 1<<60 | 512: row("-", "SPACE", "512"),
-		0:                   row("-", "SPACE", "0"),
-	} {
-		s.Run(fmt.Sprintf("::metaslab_weight %#x", w)).OK().Want(head + want)
-	}
-	for _, m := range pool(sys, "zones").Root.Children[0].Metaslabs[:2] {
-		want := row("P", "SEGMENT", "3 x 2M")
-		if m.ID == 1 {
-			want = row("-", "SPACE", "15.5M")
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		const head = "ACTIVE ALGORITHM    WEIGHT\n"
+		row := func(active, by, text string) string { return fmt.Sprintf("%6s %8s %11s \n", active, by, text) }
+		for w, want := range map[uint64]string{
+			1<<63 | 21<<54 | 3:  row("P", "SEGMENT", "3 x 2M"),
+			1<<62 | 9<<54 | 700: row("S", "SEGMENT", "700 x 512"),
+			1<<60 | 16252928:    row("-", "SPACE", out.NiceNum(16252928)),
+			1<<61 | 1<<60 | 512: row("-", "SPACE", "512"),
+			0:                   row("-", "SPACE", "0"),
+		} {
+			s.Run(fmt.Sprintf("::metaslab_weight %#x", w)).OK().Want(head + want)
 		}
-		s.Run(fmt.Sprintf("%x::metaslab_weight", m.Ref("ms_weight"))).OK().Want(head + want)
-	}
-	if r := s.Run("::metaslab_weight"); r.Err == "" {
-		t.Error("no usage")
-	}
+		for _, m := range pool(sys, "zones").Root.Children[0].Metaslabs[:2] {
+			want := row("P", "SEGMENT", "3 x 2M")
+			if m.ID == 1 {
+				want = row("-", "SPACE", "15.5M")
+			}
+			s.Run(fmt.Sprintf("%x::metaslab_weight", m.Ref("ms_weight"))).OK().Want(head + want)
+		}
+		if r := s.Run("::metaslab_weight"); r.Err == "" {
+			t.Error("no usage")
+		}
+	})
 }
 
 func TestTrace(t *testing.T) {

@@ -91,31 +91,33 @@ func poolVdevs(p *illumos.BuiltPool, margin string, stats bool) string {
 }
 
 func TestSpa(t *testing.T) {
-	sys, s := open(t)
-	backup, zones := pool(sys, "backup"), pool(sys, "zones")
-	s.Run("::spa").OK().Want(spaHead + spaLine(backup) + spaLine(zones))
-	s.Run("::walk spa").OK().Want(fmt.Sprintf("%#x\n%#x\n", backup.Addr, zones.Addr))
-	s.Run(fmt.Sprintf("%x::spa", zones.Addr)).OK().Want(spaHead + spaLine(zones))
-	s.Run("::spa | ::print spa_t spa_name ! grep -c name").WantLines("2")
-	for _, opt := range []string{"-v", "-e", "-ve"} {
-		stats := strings.Contains(opt, "e")
-		s.Run("::spa " + opt).OK().Want(spaHead + spaLine(backup) + "\n    " + vdevHead + poolVdevs(backup, "    ", stats) +
-			spaLine(zones) + "\n" + poolVdevs(zones, "    ", stats))
-	}
-	s.Run(fmt.Sprintf("%x::spa_vdevs", zones.Addr)).OK().Want(vdevHead + poolVdevs(zones, "", false))
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		backup, zones := pool(sys, "backup"), pool(sys, "zones")
+		s.Run("::spa").OK().Want(spaHead + spaLine(backup) + spaLine(zones))
+		s.Run("::walk spa").OK().Want(fmt.Sprintf("%#x\n%#x\n", backup.Addr, zones.Addr))
+		s.Run(fmt.Sprintf("%x::spa", zones.Addr)).OK().Want(spaHead + spaLine(zones))
+		s.Run("::spa | ::print spa_t spa_name ! grep -c name").WantLines("2")
+		for _, opt := range []string{"-v", "-e", "-ve"} {
+			stats := strings.Contains(opt, "e")
+			s.Run("::spa " + opt).OK().Want(spaHead + spaLine(backup) + "\n    " + vdevHead + poolVdevs(backup, "    ", stats) +
+				spaLine(zones) + "\n" + poolVdevs(zones, "    ", stats))
+		}
+		s.Run(fmt.Sprintf("%x::spa_vdevs", zones.Addr)).OK().Want(vdevHead + poolVdevs(zones, "", false))
+	})
 }
 
 func TestVdev(t *testing.T) {
-	sys, s := open(t)
-	mirror := pool(sys, "zones").Root.Children[1]
-	s.Run(fmt.Sprintf("%x::vdev -r", mirror.Addr)).OK().Want(vdevHead + vdevLines(mirror, "", 0, false))
-	s.Run(fmt.Sprintf("%x::vdev -re", mirror.Addr)).OK().Want(vdevHead + vdevLines(mirror, "", 0, true))
-	disk := mirror.Children[1]
-	s.Run(fmt.Sprintf("%x::vdev", disk.Addr)).OK().Want(vdevHead + vdevLines(disk, "", 0, false))
-	s.Run(fmt.Sprintf("%x::vdev -r | ::print vdev_t vdev_id", mirror.Addr)).OK().WantLines("vdev_id = 0x1", "vdev_id = 0", "vdev_id = 0x1")
-	if r := s.Run("::vdev"); !strings.Contains(r.Err, "no vdev_t address given") {
-		t.Errorf("%s%s", r.Out, r.Err)
-	}
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		mirror := pool(sys, "zones").Root.Children[1]
+		s.Run(fmt.Sprintf("%x::vdev -r", mirror.Addr)).OK().Want(vdevHead + vdevLines(mirror, "", 0, false))
+		s.Run(fmt.Sprintf("%x::vdev -re", mirror.Addr)).OK().Want(vdevHead + vdevLines(mirror, "", 0, true))
+		disk := mirror.Children[1]
+		s.Run(fmt.Sprintf("%x::vdev", disk.Addr)).OK().Want(vdevHead + vdevLines(disk, "", 0, false))
+		s.Run(fmt.Sprintf("%x::vdev -r | ::print vdev_t vdev_id", mirror.Addr)).OK().WantLines("vdev_id = 0x1", "vdev_id = 0", "vdev_id = 0x1")
+		if r := s.Run("::vdev"); !strings.Contains(r.Err, "no vdev_t address given") {
+			t.Errorf("%s%s", r.Out, r.Err)
+		}
+	})
 }
 
 const zioHead = "ADDRESS                 TYPE  STAGE            WAITER           TIME_ELAPSED\n"
@@ -143,110 +145,116 @@ func zioTree(z *illumos.BuiltZio, depth int) string {
 }
 
 func TestZio(t *testing.T) {
-	sys, s := open(t)
-	root := pool(sys, "backup").Zios[0]
-	read := root.Children[0]
-	s.Run(fmt.Sprintf("%x::zio", root.Addr)).OK().Want(zioHead + zioLine(root, 0))
-	s.Run(fmt.Sprintf("%x::zio -r", root.Addr)).OK().Want(zioHead + zioTree(root, 0))
-	s.Run(fmt.Sprintf("%x::zio -c", read.Addr)).OK().Want(zioHead + zioLine(read.Children[0], 1) + zioLine(read.Children[1], 1))
-	s.Run(fmt.Sprintf("%x::zio -p", read.Addr)).OK().Want(zioHead + zioLine(root, 1))
-	s.Run(fmt.Sprintf("%x::zio -pr", read.Children[1].Addr)).OK().Want(zioHead + zioLine(read.Children[1], 0) + zioLine(read, 1) + zioLine(root, 2))
-	s.Run("::walk zio ! wc -l").WantLines("7")
-	s.Run(fmt.Sprintf("%x::walk zio ! wc -l", pool(sys, "backup").Addr)).WantLines("4")
-	s.Run(fmt.Sprintf("%x::walk zio_root", pool(sys, "backup").Addr)).OK().Want(fmt.Sprintf("%#x\n", root.Addr))
-	s.Run(fmt.Sprintf("%x::zio_state", pool(sys, "backup").Addr)).OK().Want(zioHead + zioLine(root, 0))
-	s.Run(fmt.Sprintf("%x::zio_state -r", pool(sys, "zones").Addr)).OK().Want(zioHead + zioTree(pool(sys, "zones").Zios[0], 0))
-	s.Run("::zio_state | ::print zio_t io_error ! wc -l").WantLines("2")
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		root := pool(sys, "backup").Zios[0]
+		read := root.Children[0]
+		s.Run(fmt.Sprintf("%x::zio", root.Addr)).OK().Want(zioHead + zioLine(root, 0))
+		s.Run(fmt.Sprintf("%x::zio -r", root.Addr)).OK().Want(zioHead + zioTree(root, 0))
+		s.Run(fmt.Sprintf("%x::zio -c", read.Addr)).OK().Want(zioHead + zioLine(read.Children[0], 1) + zioLine(read.Children[1], 1))
+		s.Run(fmt.Sprintf("%x::zio -p", read.Addr)).OK().Want(zioHead + zioLine(root, 1))
+		s.Run(fmt.Sprintf("%x::zio -pr", read.Children[1].Addr)).OK().Want(zioHead + zioLine(read.Children[1], 0) + zioLine(read, 1) + zioLine(root, 2))
+		s.Run("::walk zio ! wc -l").WantLines("7")
+		s.Run(fmt.Sprintf("%x::walk zio ! wc -l", pool(sys, "backup").Addr)).WantLines("4")
+		s.Run(fmt.Sprintf("%x::walk zio_root", pool(sys, "backup").Addr)).OK().Want(fmt.Sprintf("%#x\n", root.Addr))
+		s.Run(fmt.Sprintf("%x::zio_state", pool(sys, "backup").Addr)).OK().Want(zioHead + zioLine(root, 0))
+		s.Run(fmt.Sprintf("%x::zio_state -r", pool(sys, "zones").Addr)).OK().Want(zioHead + zioTree(pool(sys, "zones").Zios[0], 0))
+		s.Run("::zio_state | ::print zio_t io_error ! wc -l").WantLines("2")
+	})
 }
 
 func TestStuck(t *testing.T) {
-	sys, s := open(t)
-	backup, zones := pool(sys, "backup"), pool(sys, "zones")
-	root := backup.Zios[0]
-	want := fmt.Sprintf("%-16s %-5s %-16s %12s %-16s %-16s %s\n", "ADDR", "TYPE", "STAGE", "AGE", "POOL", "WAITER", "VDEV")
-	line := func(p *illumos.BuiltPool, z *illumos.BuiltZio, stage, waiter string) string {
-		return fmt.Sprintf("%016x %-5s %-16s %10dms %-16s %-16s %s\n", z.Addr, z.Zio.Type, stage, z.Age/1000000, p.Name, waiter, z.Vdev.Path)
-	}
-	who := fmt.Sprintf("%x", root.Waiter.Addr)
-	leaves, writes := root.Children[0].Children, zones.Zios[0].Children
-	mine := line(backup, leaves[0], "VDEV_IO_START", who) + line(backup, leaves[1], "FAILED", who)
-	s.Run("::zio_stuck -q").OK().Want(want + mine + line(zones, writes[1], "VDEV_IO_DONE", "-") + line(zones, writes[0], "VDEV_IO_START", "-"))
-	s.Run("::zio_stuck -q -n 1").OK().Want(want + line(backup, leaves[0], "VDEV_IO_START", who))
-	r := s.Run(fmt.Sprintf("%x::zio_stuck", backup.Addr)).OK()
-	stack, ok := strings.CutPrefix(r.Out, want+mine+"\n")
-	if !ok || !strings.HasPrefix(stack, "stack pointer for thread "+who) {
-		t.Fatalf("%s", r.Out)
-	}
-	at := 0
-	for _, f := range append([]string{"cv_wait", "zio_wait"}, root.Zio.Waiter...) {
-		i := strings.Index(stack[at:], f[strings.Index(f, "`")+1:]+"+")
-		if i < 0 {
-			t.Fatalf("no %s in its place on the stack:\n%s", f, stack)
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		backup, zones := pool(sys, "backup"), pool(sys, "zones")
+		root := backup.Zios[0]
+		want := fmt.Sprintf("%-16s %-5s %-16s %12s %-16s %-16s %s\n", "ADDR", "TYPE", "STAGE", "AGE", "POOL", "WAITER", "VDEV")
+		line := func(p *illumos.BuiltPool, z *illumos.BuiltZio, stage, waiter string) string {
+			return fmt.Sprintf("%016x %-5s %-16s %10dms %-16s %-16s %s\n", z.Addr, z.Zio.Type, stage, z.Age/1000000, p.Name, waiter, z.Vdev.Path)
 		}
-		at += i
-	}
+		who := fmt.Sprintf("%x", root.Waiter.Addr)
+		leaves, writes := root.Children[0].Children, zones.Zios[0].Children
+		mine := line(backup, leaves[0], "VDEV_IO_START", who) + line(backup, leaves[1], "FAILED", who)
+		s.Run("::zio_stuck -q").OK().Want(want + mine + line(zones, writes[1], "VDEV_IO_DONE", "-") + line(zones, writes[0], "VDEV_IO_START", "-"))
+		s.Run("::zio_stuck -q -n 1").OK().Want(want + line(backup, leaves[0], "VDEV_IO_START", who))
+		r := s.Run(fmt.Sprintf("%x::zio_stuck", backup.Addr)).OK()
+		stack, ok := strings.CutPrefix(r.Out, want+mine+"\n")
+		if !ok || !strings.HasPrefix(stack, "stack pointer for thread "+who) {
+			t.Fatalf("%s", r.Out)
+		}
+		at := 0
+		for _, f := range append([]string{"cv_wait", "zio_wait"}, root.Zio.Waiter...) {
+			i := strings.Index(stack[at:], f[strings.Index(f, "`")+1:]+"+")
+			if i < 0 {
+				t.Fatalf("no %s in its place on the stack:\n%s", f, stack)
+			}
+			at += i
+		}
+	})
 }
 
 func TestTxgState(t *testing.T) {
-	sys, s := open(t)
-	head := fmt.Sprintf("%-16s %-16s %-9s %10s %10s %10s %10s %10s %10s\n", "ADDR", "POOL", "SUSPENDED", "OPEN", "AGE", "QUIESCING", "SYNCING", "SYNCED", "WANTED")
-	line := func(p *illumos.BuiltPool, suspended, quiescing, syncing, wanted string) string {
-		return fmt.Sprintf("%016x %-16s %-9s %10d %10s %10s %10s %10d %10s\n", p.Addr, p.Name, suspended, p.Txg.Open,
-			fmt.Sprintf("%dms", p.Txg.OpenAge/1000000), quiescing, syncing, p.Txg.Synced, wanted)
-	}
-	backup, zones := pool(sys, "backup"), pool(sys, "zones")
-	want := head + line(backup, "IOERR", "77002+", "77001", "77001") + line(zones, "-", "-", "-", "-")
-	s.Run("::txg_state").OK().Want(want)
-	r := s.Run(fmt.Sprintf("%x::txg_state -v", backup.Addr)).OK()
-	for _, th := range []*illumos.KThread{backup.Sync, backup.Quiesce} {
-		if !strings.Contains(r.Out, fmt.Sprintf("\nstack pointer for thread %x", th.Addr)) {
-			t.Errorf("no stack of %x:\n%s", th.Addr, r.Out)
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		head := fmt.Sprintf("%-16s %-16s %-9s %10s %10s %10s %10s %10s %10s\n", "ADDR", "POOL", "SUSPENDED", "OPEN", "AGE", "QUIESCING", "SYNCING", "SYNCED", "WANTED")
+		line := func(p *illumos.BuiltPool, suspended, quiescing, syncing, wanted string) string {
+			return fmt.Sprintf("%016x %-16s %-9s %10d %10s %10s %10s %10d %10s\n", p.Addr, p.Name, suspended, p.Txg.Open,
+				fmt.Sprintf("%dms", p.Txg.OpenAge/1000000), quiescing, syncing, p.Txg.Synced, wanted)
 		}
-	}
+		backup, zones := pool(sys, "backup"), pool(sys, "zones")
+		want := head + line(backup, "IOERR", "77002+", "77001", "77001") + line(zones, "-", "-", "-", "-")
+		s.Run("::txg_state").OK().Want(want)
+		r := s.Run(fmt.Sprintf("%x::txg_state -v", backup.Addr)).OK()
+		for _, th := range []*illumos.KThread{backup.Sync, backup.Quiesce} {
+			if !strings.Contains(r.Out, fmt.Sprintf("\nstack pointer for thread %x", th.Addr)) {
+				t.Errorf("no stack of %x:\n%s", th.Addr, r.Out)
+			}
+		}
+	})
 }
 
 func TestDbgmsg(t *testing.T) {
-	sys, s := open(t)
-	plain, addrs := "", ""
-	for i, m := range sys.Scenario.Parts.ZFS.Debug {
-		plain += m.Text + "\n"
-		addrs += fmt.Sprintf("%x %s\n", sys.ZFS.Debug[i].Addr, m.Text)
-	}
-	s.Run("::zfs_dbgmsg").OK().Want(plain)
-	s.Run("::zfs_dbgmsg -a").OK().Want(addrs)
-	s.Run("::zfs_dbgmsg -v ! grep -c 'kmem_alloc'").WantLines(fmt.Sprint(len(sys.ZFS.Debug)))
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		plain, addrs := "", ""
+		for i, m := range sys.Scenario.Parts.ZFS.Debug {
+			plain += m.Text + "\n"
+			addrs += fmt.Sprintf("%x %s\n", sys.ZFS.Debug[i].Addr, m.Text)
+		}
+		s.Run("::zfs_dbgmsg").OK().Want(plain)
+		s.Run("::zfs_dbgmsg -a").OK().Want(addrs)
+		s.Run("::zfs_dbgmsg -v ! grep -c 'kmem_alloc'").WantLines(fmt.Sprint(len(sys.ZFS.Debug)))
+	})
 }
 
 func TestArc(t *testing.T) {
-	sys, s := open(t)
-	arc := sys.Scenario.Parts.ZFS.Arc
-	for opt, unit := range map[string]struct {
-		shift uint
-		name  string
-	}{"": {20, "MB"}, "-b": {0, "B"}, "-k": {10, "KB"}, "-m": {20, "MB"}, "-g": {30, "GB"}} {
-		r := s.Run("::arc " + opt).OK()
-		for _, name := range []string{"p", "c", "c_min", "c_max", "size", "arc_meta_used", "arc_meta_limit", "arc_meta_max"} {
-			if line := fmt.Sprintf("\n%-25s = %9d %s\n", name, arc[name]>>unit.shift, unit.name); !strings.Contains(r.Out, line) {
-				t.Errorf("::arc %s: no %q", opt, line)
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		arc := sys.Scenario.Parts.ZFS.Arc
+		for opt, unit := range map[string]struct {
+			shift uint
+			name  string
+		}{"": {20, "MB"}, "-b": {0, "B"}, "-k": {10, "KB"}, "-m": {20, "MB"}, "-g": {30, "GB"}} {
+			r := s.Run("::arc " + opt).OK()
+			for _, name := range []string{"p", "c", "c_min", "c_max", "size", "arc_meta_used", "arc_meta_limit", "arc_meta_max"} {
+				if line := fmt.Sprintf("\n%-25s = %9d %s\n", name, arc[name]>>unit.shift, unit.name); !strings.Contains(r.Out, line) {
+					t.Errorf("::arc %s: no %q", opt, line)
+				}
+			}
+			want := fmt.Sprintf("%-25s = %9d\n%-25s = %9d\n", "hits", arc["hits"], "misses", arc["misses"])
+			end := fmt.Sprintf("\n%-25s = %9d\n%-25s = %9d %s\n", "arc_no_grow", 0, "arc_tempreserve", arc["tempreserve"]>>unit.shift, unit.name)
+			if !strings.HasPrefix(r.Out, want) || !strings.HasSuffix(r.Out, end) {
+				t.Errorf("::arc %s:\n%s", opt, r.Out)
 			}
 		}
-		want := fmt.Sprintf("%-25s = %9d\n%-25s = %9d\n", "hits", arc["hits"], "misses", arc["misses"])
-		end := fmt.Sprintf("\n%-25s = %9d\n%-25s = %9d %s\n", "arc_no_grow", 0, "arc_tempreserve", arc["tempreserve"]>>unit.shift, unit.name)
-		if !strings.HasPrefix(r.Out, want) || !strings.HasSuffix(r.Out, end) {
-			t.Errorf("::arc %s:\n%s", opt, r.Out)
-		}
-	}
+	})
 }
 
 func TestParams(t *testing.T) {
-	sys, s := open(t)
-	r := s.Run("::zfs_params")
-	for name, v := range sys.Scenario.Parts.ZFS.Params {
-		if !strings.Contains("\n"+r.Out, fmt.Sprintf("\n%s = 0x%x\n", name, v)) {
-			t.Errorf("no %s in\n%s", name, r.Out)
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		r := s.Run("::zfs_params")
+		for name, v := range sys.Scenario.Parts.ZFS.Params {
+			if !strings.Contains("\n"+r.Out, fmt.Sprintf("\n%s = 0x%x\n", name, v)) {
+				t.Errorf("no %s in\n%s", name, r.Out)
+			}
 		}
-	}
-	if !strings.Contains(r.Err, "variable zfs_scrub_limit not found: unknown symbol name") {
-		t.Errorf("%s", r.Err)
-	}
+		if !strings.Contains(r.Err, "variable zfs_scrub_limit not found: unknown symbol name") {
+			t.Errorf("%s", r.Err)
+		}
+	})
 }
