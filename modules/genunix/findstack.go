@@ -9,6 +9,7 @@ import (
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/value"
+	"github.com/xmdb/xmdb/modules/kernel/stacks"
 )
 
 // stackDcmds are the commands about stacks of threads.
@@ -22,7 +23,7 @@ func stackDcmds() []*core.Dcmd {
 			Opts: []core.Opt{{Letter: 'v', Help: "with arguments where they are known"}}},
 		{Name: "findstack_debug", Descr: "toggle findstack debugging", Run: runFindstackDebug},
 		{Name: "stacks", Usage: "?[-afiv] [-c func] [-C func] [-m module] [-M module] [-s sobj | -S sobj] [-t tstate | -T tstate]",
-			Descr: "print unique kernel thread stacks", Type: "kthread_t", Help: stacksHelp, Opts: stacksOpts, Run: runStacks},
+			Descr: "print unique kernel thread stacks", Type: "kthread_t", Help: stacksHelp, Opts: stacks.Opts, Run: runStacks},
 		{Name: "whatthread", Usage: ":[-v]", Descr: "print threads whose stack contains the given address", Type: "kthread_t", Run: runWhatthread,
 			Opts: []core.Opt{{Letter: 'v', Help: "tell whether it is in the part of the stack in use"}}},
 	}
@@ -264,7 +265,7 @@ func printFoundStack(c *core.Ctx, v *view, addr uint64, show func(sp uint64) err
 
 // findStack is finder.find for one thread, with its messages.
 func findStack(c *core.Ctx, v *view, addr uint64) (stack, error) {
-	f, err := newFinder(v, maxStackDepth)
+	f, err := newFinder(v, stacks.Depth)
 	if err != nil {
 		return stack{}, err
 	}
@@ -295,17 +296,8 @@ func recordStack(c *core.Ctx, v *view, addr uint64) error {
 		return nil
 	}
 	c.Record(nil, out.Field{Name: "thread", Value: out.Addr(addr)}, out.Field{Name: "sp", Value: out.Addr(s.sp)},
-		out.Field{Name: "pc", Value: out.Addr(s.pc)}, out.Field{Name: "frames", Value: frameList(c, s.frames)})
+		out.Field{Name: "pc", Value: out.Addr(s.pc)}, out.Field{Name: "frames", Value: stacks.Frames(c, s.frames)})
 	return nil
-}
-
-// frameList are return addresses with their names, for JSON.
-func frameList(c *core.Ctx, pcs []uint64) out.List {
-	list := out.List{}
-	for _, pc := range pcs {
-		list = append(list, out.Object{{Name: "pc", Value: out.Addr(pc)}, {Name: "function", Value: out.Sprintf(c.OutEnv(), "%a", pc)}})
-	}
-	return list
 }
 
 type findstackDebug struct{ on bool }
