@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/store"
+	"github.com/xmdb/xmdb/targets/elfcore"
 	"github.com/xmdb/xmdb/targets/linuxdump"
 )
 
@@ -49,12 +51,22 @@ func machineFile(path string) int {
 	if linuxdump.Probe(f, st.Size()) {
 		return isMachineDump
 	}
-	head := make([]byte, 4)
-	if n, _ := f.ReadAt(head, 0); isELF(head[:n]) {
+	head := make([]byte, headSize)
+	n, _ := f.ReadAt(head, 0)
+	if isELF(head[:n]) {
 		return isKernelFile
+	}
+	if elfcore.Compressed(head[:n]) != "" {
+		if b := elfcore.Peek(path, peekSize); linuxdump.Probe(bytes.NewReader(b), int64(len(b))) {
+			return isMachineDump
+		}
 	}
 	return isOther
 }
+
+// peekSize is how much of a compressed file tells whether it is a dump: enough for the
+// headers and notes of most.
+const peekSize = 1 << 20
 
 // machineDump opens the memory of a machine.
 func (a *app) machineDump(ctx context.Context, dumps []string, vmlinux string) (core.Target, error) {
@@ -78,7 +90,32 @@ func openDump(ctx context.Context, dumps []string, o linuxdump.Options) (core.Ta
 	if linuxdump.IsKcore(dumps[0]) {
 		return orNil(linuxdump.OpenKcore(ctx, dumps[0], o))
 	}
+	head, err := headOf(dumps[0])
+	if err != nil {
+		return nil, err
+	}
+	if len(dumps) == 1 && elfcore.Compressed(head) != "" {
+		return unpacked(ctx, dumps[0], o)
+	}
 	return orNil(linuxdump.Open(ctx, dumps, o))
+}
+
+// unpacked opens a dump that is compressed as a file: it is decompressed first.
+func unpacked(ctx context.Context, path string, o linuxdump.Options) (core.Target, error) {
+	u, err := elfcore.Unpack(ctx, path, func([]byte) bool { return true }, o.Progress)
+	if err != nil {
+		return nil, err
+	}
+	t, err := linuxdump.OpenAt(ctx, path, u, u.Size, o)
+	if err != nil {
+		u.Close()
+		return nil, err
+	}
+	t.Hold(u)
+	if u.Cut != nil {
+		t.Warn("%s", u.Cut.Error())
+	}
+	return t, nil
 }
 
 // memoryFile opens what -g mem: names: FILE[,hole=SIZE|none], memory and nothing else.

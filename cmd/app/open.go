@@ -245,6 +245,9 @@ func isSuffix(name string) bool {
 	return name != "" && strings.Trim(name, "0123456789") == ""
 }
 
+// headSize is how much of a file tells its kind, bytes.
+const headSize = 64
+
 // headOf reads the first bytes of a file, by which its kind is told.
 func headOf(path string) ([]byte, error) {
 	// To open a named pipe would wait for its writer.
@@ -256,7 +259,7 @@ func headOf(path string) ([]byte, error) {
 		return nil, openError(path, err)
 	}
 	defer f.Close()
-	head := make([]byte, 64)
+	head := make([]byte, headSize)
 	n, err := f.ReadAt(head, 0)
 	if n == 0 && err != nil {
 		if st, serr := f.Stat(); serr == nil && st.IsDir() {

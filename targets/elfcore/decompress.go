@@ -63,9 +63,10 @@ type store interface {
 	io.Closer
 }
 
-// decompress reads f, which is compressed as kind says, to its end. A file that
-// is damaged or ends early gives what came before, and why in cut.
-func decompress(ctx context.Context, f *os.File, size int64, kind string, progress Progress) (s store, n int64, cut error, err error) {
+// decompress reads f, which is compressed as kind says, to its end, if its first bytes
+// are accepted: else it is ErrNotCore. A file that is damaged or ends early gives what
+// came before, and why in cut.
+func decompress(ctx context.Context, f *os.File, size int64, kind string, accept func(head []byte) bool, progress Progress) (s store, n int64, cut error, err error) {
 	var c compression
 	for _, k := range compressions {
 		if k.name == kind {
@@ -83,7 +84,7 @@ func decompress(ctx context.Context, f *os.File, size int64, kind string, progre
 	// What is no core is not worth decompressing to its end.
 	head := make([]byte, ehdrSize)
 	got, err := io.ReadFull(zr, head)
-	if err == nil && !Probe(head) || err == io.EOF || got > 0 && err == io.ErrUnexpectedEOF {
+	if err == nil && !accept(head) || err == io.EOF || got > 0 && err == io.ErrUnexpectedEOF {
 		return nil, 0, nil, ErrNotCore
 	}
 	w, werr := newSpill()

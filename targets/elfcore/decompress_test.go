@@ -89,7 +89,7 @@ func TestDecompress(t *testing.T) {
 			}
 			defer f.Close()
 			var last int64
-			s, n, cut, err := decompress(context.Background(), f, int64(len(z)), c.name, func(done, total int64) { last = done })
+			s, n, cut, err := decompress(context.Background(), f, int64(len(z)), c.name, Probe, func(done, total int64) { last = done })
 			if err != nil || cut != nil {
 				t.Fatal(err, cut)
 			}
@@ -105,7 +105,7 @@ func TestDecompress(t *testing.T) {
 				t.Errorf("progress ended at %d of %d", last, len(z))
 			}
 			// Cut short: what came before, and why.
-			s, n, cut, err = decompress(context.Background(), f, int64(len(z))*2/3, c.name, nil)
+			s, n, cut, err = decompress(context.Background(), f, int64(len(z))*2/3, c.name, Probe, nil)
 			switch {
 			case err != nil: // not one block of 4 MB is whole
 				if c.tool != "lz4" || !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -124,7 +124,7 @@ func TestDecompress(t *testing.T) {
 			// Cancelled.
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
-			if _, _, _, err = decompress(ctx, f, int64(len(z)), c.name, nil); !errors.Is(err, context.Canceled) {
+			if _, _, _, err = decompress(ctx, f, int64(len(z)), c.name, Probe, nil); !errors.Is(err, context.Canceled) {
 				t.Errorf("cancelled: %v", err)
 			}
 		})

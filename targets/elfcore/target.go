@@ -173,7 +173,7 @@ func (t *coreFile) openData(ctx context.Context, progress Progress) error {
 	if kind == "" {
 		return nil
 	}
-	s, size, cut, err := decompress(ctx, f, t.size, kind, progress)
+	s, size, cut, err := decompress(ctx, f, t.size, kind, Probe, progress)
 	if err != nil {
 		return err
 	}

@@ -168,6 +168,12 @@ func (t *Target) setMachine(m elf.Machine) error {
 	return nil
 }
 
+// Hold has the target close c with itself: what a file that is not one is read from.
+func (t *Target) Hold(c io.Closer) { t.closers = append(t.closers, c) }
+
+// Warn adds a warning about the file.
+func (t *Target) Warn(format string, args ...any) { t.warn(format, args...) }
+
 func (t *Target) warn(format string, args ...any) {
 	t.warnings = append(t.warnings, "warning: "+t.name+": "+fmt.Sprintf(format, args...))
 }
