@@ -1,7 +1,6 @@
 package system
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -59,7 +58,7 @@ func (k *LinuxKernel) openBTF(at blobRange, o btf.Options) (*btf.File, error) {
 	if err := mem.ReadFull(k.space, b, mem.Addr(at.addr)); err != nil {
 		return nil, fmt.Errorf("read BTF of %s at %#x: %w", o.Name, at.addr, reason(err))
 	}
-	f, err := btf.Open(bytes.NewReader(b), o)
+	f, err := btf.OpenBytes(b, o)
 	if err != nil {
 		return nil, fmt.Errorf("BTF of %s at %#x: %w", o.Name, at.addr, err)
 	}

@@ -4,200 +4,172 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cilium/ebpf/btf"
-
 	"github.com/xmdb/xmdb/core/ctype"
 )
 
-// owner gives the File a type belongs to, its id, and the type itself: that of
-// the base if this one only stands for it.
-func (f *File) owner(b btf.Type) (*File, btf.Type, uint64) {
-	if f.distilled != nil {
-		if id, err := f.typeID(f.distilled, b); err == nil {
-			if base, t := f.standsFor(b); t != nil {
-				id, _ := f.typeID(base.spec, t)
-				return base, t, id
-			}
-			return f, b, id
-		}
-	} else if base := f.opts.Base; base != nil {
-		if id, err := f.typeID(base.spec, b); err == nil {
-			return base, b, id
-		}
-	}
-	id, err := f.typeID(f.spec, b)
-	if err != nil {
-		id = 0
-	}
-	return f, b, id
-}
-
-func (f *File) typeID(s *btf.Spec, b btf.Type) (uint64, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	id, err := s.TypeID(b)
-	return uint64(id), err
-}
-
-// standsFor finds the type of the real base that one of the distilled base is
-// a stand-in of.
-func (f *File) standsFor(b btf.Type) (*File, btf.Type) {
-	name := b.TypeName()
-	if f.opts.Base == nil || name == "" {
-		return nil, nil
-	}
-	ts, err := f.opts.Base.named(name)
-	if err != nil {
-		return nil, nil
-	}
-	for _, t := range ts {
-		if standIn(b, t) {
-			return f.opts.Base, t
-		}
-	}
-	return nil, nil
-}
-
-// standIn tells whether b may stand for t: a structure of which only the size
-// matters, or of which nothing does (a forward declaration), an enum likewise.
-func standIn(b, t btf.Type) bool {
-	switch b := b.(type) {
-	case *btf.Struct:
-		t, ok := t.(*btf.Struct)
-		return ok && (b.Size == 0 || b.Size == t.Size)
-	case *btf.Union:
-		t, ok := t.(*btf.Union)
-		return ok && (b.Size == 0 || b.Size == t.Size)
-	case *btf.Enum:
-		t, ok := t.(*btf.Enum)
-		return ok && (b.Size == 0 || b.Size == t.Size)
-	case *btf.Fwd:
-		switch t.(type) {
-		case *btf.Struct:
-			return b.Kind == btf.FwdStruct
-		case *btf.Union:
-			return b.Kind == btf.FwdUnion
-		}
-	case *btf.Int:
-		t, ok := t.(*btf.Int)
-		return ok && b.Size == t.Size && b.Encoding == t.Encoding
-	case *btf.Float:
-		t, ok := t.(*btf.Float)
-		return ok && b.Size == t.Size
-	}
-	return false
-}
-
-// maxTags bounds chains of type tags, which stand for the type they tag.
+// maxTags bounds chains of type tags, which stand for the type they tag, and of
+// typedefs that lead to a bit-field's integer.
 const maxTags = 64
 
-// convert gives the model's type for a decoded one; nil for void.
-func (f *File) convert(b btf.Type) *ctype.Type {
+// typ gives the model's type for an id; nil for void, and for an id that does not
+// exist a type that says so.
+func (f *File) typ(id uint32) *ctype.Type {
 	for range maxTags {
-		tag, ok := b.(*btf.TypeTag)
-		if !ok {
+		r, ok := f.find(id)
+		if !ok || r.kind != kindTypeTag {
 			break
 		}
-		b = tag.Type
+		id = r.arg
 	}
-	switch b.(type) {
-	case nil, *btf.Void:
+	if id == 0 {
 		return nil
 	}
+	if id < f.x.first {
+		return f.split.standFor(id)
+	}
 	f.mu.Lock()
-	t := f.made[b]
+	t := f.made[id]
 	f.mu.Unlock()
 	if t != nil {
 		return t
 	}
-	own, real, id := f.owner(b)
-	if own != f {
-		t = own.convert(real)
-	} else {
-		t = f.make(b, id)
-	}
+	t = f.make(id)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if old := f.made[b]; old != nil {
+	if old := f.made[id]; old != nil {
 		return old
 	}
-	f.made[b] = t
+	f.made[id] = t
 	return t
 }
 
-// make makes the type for one of this blob.
-func (f *File) make(b btf.Type, id uint64) *ctype.Type {
+// find gives the record of an id, wherever it is.
+func (f *File) find(id uint32) (record, bool) {
+	for ; f != nil; f = f.split {
+		if id >= f.x.first {
+			return f.x.record(id)
+		}
+	}
+	return record{}, false
+}
+
+// standFor is typ for one that another File refers to: a type of a distilled base
+// stands for one of the kernel.
+func (f *File) standFor(id uint32) *ctype.Type {
+	if base := f.own.opts.Base; f.own != f && base != nil {
+		if r, ok := f.x.record(id); ok && r.name != "" {
+			for _, real := range base.named(r.name) {
+				if to, _ := base.x.record(real); standsIn(&r, &to) {
+					return base.typ(real)
+				}
+			}
+		}
+	}
+	return f.typ(id)
+}
+
+// standsIn tells whether r may stand for to: a structure of which only the size
+// matters, or of which nothing does (a forward declaration), an enum likewise.
+func standsIn(r, to *record) bool {
+	switch r.kind {
+	case kindStruct, kindUnion:
+		return to.kind == r.kind && (r.arg == 0 || r.arg == to.arg)
+	case kindEnum, kindEnum64:
+		return (to.kind == kindEnum || to.kind == kindEnum64) && (r.arg == 0 || r.arg == to.arg)
+	case kindFwd:
+		return to.kind == kindStruct && !r.flag || to.kind == kindUnion && r.flag
+	case kindInt:
+		return to.kind == kindInt && r.arg == to.arg && intOf(r) == intOf(to)
+	case kindFloat:
+		return to.kind == kindFloat && r.arg == to.arg
+	}
+	return false
+}
+
+// make makes the type with an id of this blob.
+func (f *File) make(id uint32) *ctype.Type {
+	r, ok := f.x.record(id)
+	if !ok {
+		return f.broken(id, "", fmt.Errorf("BTF has no type %d", id))
+	}
 	lazy := func(k ctype.Kind, name string, fill func(*ctype.Body)) *ctype.Type {
-		return ctype.NewLazy(f, id, k, name, func() (*ctype.Body, error) {
+		return ctype.NewLazy(f.own, uint64(id), k, name, func() (*ctype.Body, error) {
 			body := &ctype.Body{}
 			fill(body)
 			return body, nil
 		})
 	}
-	alias := func(k ctype.Kind, name string, to btf.Type) *ctype.Type {
-		return lazy(k, name, func(x *ctype.Body) { x.Elem = f.convert(to) })
+	alias := func(k ctype.Kind, name string) *ctype.Type {
+		return lazy(k, name, func(x *ctype.Body) { x.Elem = f.typ(r.arg) })
 	}
-	switch b := b.(type) {
-	case *btf.Int:
-		return f.integer(b, id)
-	case *btf.Float:
-		return f.float(b.Name, b.Size, id)
-	case *btf.Pointer:
+	switch r.kind {
+	case kindInt:
+		return f.integer(&r, id)
+	case kindFloat:
+		return f.float(r.name, r.arg, id)
+	case kindPtr:
 		return lazy(ctype.Pointer, "", func(x *ctype.Body) {
-			x.Size, x.Elem = uint64(f.opts.PointerSize), f.convert(b.Target)
+			x.Size, x.Elem = uint64(f.opts.PointerSize), f.typ(r.arg)
 		})
-	case *btf.Array:
+	case kindArray: // struct btf_array: type, index_type, nelems
 		return lazy(ctype.Array, "", func(x *ctype.Body) {
-			x.Count, x.Flexible = uint64(b.Nelems), b.Nelems == 0
-			x.Elem, x.Index = f.convert(b.Type), f.convert(b.Index)
+			x.Count, x.Flexible = uint64(r.u32(2)), r.u32(2) == 0
+			x.Elem, x.Index = f.typ(r.u32(0)), f.typ(r.u32(1))
 		})
-	case *btf.Struct:
-		return lazy(ctype.Struct, b.Name, func(x *ctype.Body) { f.members(x, b.Size, b.Members) })
-	case *btf.Union:
-		return lazy(ctype.Union, b.Name, func(x *ctype.Body) { f.members(x, b.Size, b.Members) })
-	case *btf.Enum:
-		return lazy(ctype.Enum, b.Name, func(x *ctype.Body) { f.enumerators(x, b) })
-	case *btf.Fwd:
-		return ctype.New(f, id, ctype.Forward, b.Name, &ctype.Body{Forward: forwardKind(b)})
-	case *btf.Typedef:
-		return alias(ctype.Typedef, b.Name, b.Type)
-	case *btf.Volatile:
-		return alias(ctype.Volatile, "", b.Type)
-	case *btf.Const:
-		return alias(ctype.Const, "", b.Type)
-	case *btf.Restrict:
-		return alias(ctype.Restrict, "", b.Type)
-	case *btf.FuncProto:
-		return lazy(ctype.Function, "", func(x *ctype.Body) { f.function(x, b) })
-	case *btf.Func:
-		return alias(ctype.Typedef, b.Name, b.Type)
+	case kindStruct:
+		return lazy(ctype.Struct, r.name, func(x *ctype.Body) { f.members(x, &r) })
+	case kindUnion:
+		return lazy(ctype.Union, r.name, func(x *ctype.Body) { f.members(x, &r) })
+	case kindEnum, kindEnum64:
+		return lazy(ctype.Enum, r.name, func(x *ctype.Body) { f.enumerators(x, &r) })
+	case kindFwd:
+		return ctype.New(f.own, uint64(id), ctype.Forward, r.name, &ctype.Body{Forward: forwardKind(&r)})
+	case kindTypedef, kindFunc:
+		return alias(ctype.Typedef, r.name)
+	case kindVolatile:
+		return alias(ctype.Volatile, "")
+	case kindConst:
+		return alias(ctype.Const, "")
+	case kindRestrict:
+		return alias(ctype.Restrict, "")
+	case kindFuncProto:
+		return lazy(ctype.Function, "", func(x *ctype.Body) { f.function(x, &r) })
 	}
-	return ctype.NewLazy(f, id, ctype.Unknown, b.TypeName(), func() (*ctype.Body, error) {
-		return nil, fmt.Errorf("BTF type %d is no C type (%T)", id, b)
-	})
+	return f.broken(id, r.name, fmt.Errorf("BTF type %d is no C type (kind %d)", id, r.kind))
 }
 
-func (f *File) integer(b *btf.Int, id uint64) *ctype.Type {
-	if isFloat(b.Name) {
-		return f.float(b.Name, b.Size, id)
+// broken is a type that cannot be decoded.
+func (f *File) broken(id uint32, name string, err error) *ctype.Type {
+	return ctype.NewLazy(f.own, uint64(id), ctype.Unknown, name, func() (*ctype.Body, error) { return nil, err })
+}
+
+// intData is what follows an integer: its encoding, where its bits are.
+type intData struct {
+	signed, char, boolean bool
+	off, bits             uint32
+}
+
+func intOf(r *record) intData {
+	v := r.u32(0)
+	return intData{v>>24&1 != 0, v>>24&2 != 0, v>>24&4 != 0, v >> 16 & 0xff, v & 0xff}
+}
+
+func (f *File) integer(r *record, id uint32) *ctype.Type {
+	if isFloat(r.name) {
+		return f.float(r.name, r.arg, id)
 	}
-	e := ctype.Encoding{Bits: 8 * b.Size}
-	switch b.Encoding {
-	case btf.Signed:
-		e.Signed = true
-	case btf.Bool:
-		e.Bool = true
-	}
-	name := ctype.CanonicalBase(b.Name)
+	d := intOf(r)
+	e := ctype.Encoding{Bits: 8 * r.arg, Signed: d.signed, Bool: d.boolean}
+	name := ctype.CanonicalBase(r.name)
 	switch name {
 	case "char", "signed char", "unsigned char":
 		// Compilers mark only some of them as characters.
 		e.Char = true
 	}
-	if b.Encoding == btf.Char {
+	if d.char {
 		e.Char, e.Signed = true, true
 	}
-	return ctype.New(f, id, ctype.Integer, name, &ctype.Body{Size: uint64(b.Size), Enc: e})
+	return ctype.New(f.own, uint64(id), ctype.Integer, name, &ctype.Body{Size: uint64(r.arg), Enc: e})
 }
 
 // isFloat tells the name of a floating point type: before BTF had a kind for
@@ -210,7 +182,7 @@ func isFloat(name string) bool {
 	return false
 }
 
-func (f *File) float(name string, size uint32, id uint64) *ctype.Type {
+func (f *File) float(name string, size, id uint32) *ctype.Type {
 	e := ctype.Encoding{Bits: 8 * size, Signed: true}
 	switch {
 	case strings.Contains(name, "complex"):
@@ -222,41 +194,77 @@ func (f *File) float(name string, size uint32, id uint64) *ctype.Type {
 	case size >= 10 && !strings.Contains(name, "loat128"):
 		e.Float = ctype.LongDouble
 	}
-	return ctype.New(f, id, ctype.Float, name, &ctype.Body{Size: uint64(size), Enc: e})
+	return ctype.New(f.own, uint64(id), ctype.Float, name, &ctype.Body{Size: uint64(size), Enc: e})
 }
 
-func (f *File) members(x *ctype.Body, size uint32, ms []btf.Member) {
-	x.Size = uint64(size)
-	for _, m := range ms {
-		x.Members = append(x.Members, ctype.Member{
-			Name: m.Name, Type: f.convert(m.Type), Off: uint64(m.Offset), Bits: uint32(m.BitfieldSize)})
+// members converts struct btf_member: name, type, offset. With the kind's flag the
+// offset has a bit-field's width in its upper 8 bits; without, as before 4.20, a
+// bit-field's type is an integer of its width.
+func (f *File) members(x *ctype.Body, r *record) {
+	x.Size = uint64(r.arg)
+	x.Members = make([]ctype.Member, 0, r.n)
+	for i := range r.n {
+		m := ctype.Member{Name: r.text(3 * i), Type: f.typ(r.u32(3*i + 1)), Off: uint64(r.u32(3*i + 2))}
+		if r.flag {
+			m.Bits, m.Off = uint32(m.Off>>24), m.Off&0xffffff
+		} else if d, size, ok := f.oddInt(r.u32(3*i + 1)); ok && (d.off != 0 || d.bits != 8*size) {
+			m.Off += uint64(d.off)
+			m.Bits = d.bits
+		}
+		x.Members = append(x.Members, m)
 	}
+}
+
+// oddInt gives the integer that a type is another name of.
+func (f *File) oddInt(id uint32) (d intData, size uint32, ok bool) {
+	for range maxTags {
+		r, ok := f.find(id)
+		if !ok {
+			return d, 0, false
+		}
+		switch r.kind {
+		case kindInt:
+			return intOf(&r), r.arg, true
+		case kindTypedef, kindVolatile, kindConst, kindRestrict, kindTypeTag:
+			id = r.arg
+		default:
+			return d, 0, false
+		}
+	}
+	return d, 0, false
 }
 
 // enumerators converts the values of an enum. Until Linux 6.0 all were signed
 // and not marked so; a blob in which no enum is marked is taken for an old one.
-func (f *File) enumerators(x *ctype.Body, b *btf.Enum) {
-	x.Size, x.Unsigned = uint64(b.Size), !b.Signed
-	for _, v := range b.Values {
-		n := int64(v.Value)
-		if b.Size <= 4 && (b.Signed || !f.signs) {
-			n = int64(int32(v.Value))
+func (f *File) enumerators(x *ctype.Body, r *record) {
+	x.Size, x.Unsigned = uint64(r.arg), !r.flag
+	for i := range r.n {
+		var name string
+		var n int64
+		if r.kind == kindEnum64 { // struct btf_enum64: name, low, high
+			name, n = r.text(3*i), int64(r.u32(3*i+1))|int64(r.u32(3*i+2))<<32
+		} else {
+			name, n = r.text(2*i), int64(r.u32(2*i+1))
 		}
-		if n < 0 && b.Size <= 4 {
+		if r.arg <= 4 && (r.flag || !f.signs) {
+			n = int64(int32(n))
+		}
+		if n < 0 && r.arg <= 4 {
 			x.Unsigned = false
 		}
-		x.Enums = append(x.Enums, ctype.Enumerator{Name: v.Name, Value: n})
+		x.Enums = append(x.Enums, ctype.Enumerator{Name: name, Value: n})
 	}
 }
 
-func (f *File) function(x *ctype.Body, b *btf.FuncProto) {
-	x.Elem = f.convert(b.Return)
-	for i, p := range b.Params {
-		t := f.convert(p.Type)
-		if t == nil && p.Name == "" && i == len(b.Params)-1 {
+// function converts struct btf_param: name, type. The last, without either, is "...".
+func (f *File) function(x *ctype.Body, r *record) {
+	x.Elem = f.typ(r.arg)
+	for i := range r.n {
+		name, t := r.text(2*i), f.typ(r.u32(2*i+1))
+		if t == nil && name == "" && i == r.n-1 {
 			x.Variadic = true
 			break
 		}
-		x.Params = append(x.Params, ctype.Param{Name: p.Name, Type: t})
+		x.Params = append(x.Params, ctype.Param{Name: name, Type: t})
 	}
 }

@@ -16,10 +16,12 @@
 //
 // # Format
 //
-// Linux Documentation/bpf/btf.rst. The decoding is github.com/cilium/ebpf/btf's
-// and only spec.go speaks to it. That library decodes a type with everything
-// it refers to by recursion, so the number of types of a blob is bounded before
-// it sees it; its panics are turned into errors in one place.
+// Linux Documentation/bpf/btf.rst, include/uapi/linux/btf.h. A blob is a header, an
+// array of types of varying size, and strings. Opening one runs over the types once, to
+// know where each begins (0.5 MB for a kernel's 130,000); names are hashed at the first
+// look-up; a type is decoded when it is asked for, what it refers to when that is. A
+// kernel of 4 MB opens in 2 ms: github.com/cilium/ebpf/btf, the test oracle, takes ten
+// times that and 22 MB, which a debugger that is to answer in 100 ms does not have.
 //
 // # Not handled
 //

@@ -1,14 +1,10 @@
 package btf
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"sync"
-
-	"github.com/cilium/ebpf/btf"
 
 	"github.com/xmdb/xmdb/core/ctype"
 )
@@ -30,42 +26,58 @@ type Options struct {
 
 // File is the type data of one BTF blob. It is safe for concurrent use.
 type File struct {
-	opts      Options
-	spec      *btf.Spec
-	distilled *btf.Spec   // what the blob is split against if not Base
-	mu        *sync.Mutex // the base's too: the library decodes both as one
-	signs     bool        // enums are marked as signed or not
-	made      map[btf.Type]*ctype.Type
+	opts Options
+	x    *index
+	// split is the File that has the types before this one's first: the base, or the
+	// distilled one; nil if there are none.
+	split *File
+	// own is the container of the types: this File, or the one whose distilled base
+	// this is.
+	own   *File
+	signs bool // enums are marked as signed or not
+
+	mu   sync.Mutex // of what follows, and of x's names
+	made map[uint32]*ctype.Type
 }
 
 // Open reads the BTF of an ELF file or a raw blob. All of it is read now;
 // r is not used later.
 func Open(r io.ReaderAt, opts Options) (*File, error) {
-	if opts.PointerSize == 0 {
-		opts.PointerSize = 8
-	}
-	f := &File{opts: opts, mu: new(sync.Mutex), made: map[btf.Type]*ctype.Type{}}
-	var base *btf.Spec
-	if opts.Base != nil {
-		f.mu = opts.Base.mu
-		base = opts.Base.spec
-	}
 	main, distilled, err := blobs(r)
 	if err != nil {
 		return nil, err
 	}
+	return open(main, distilled, opts)
+}
+
+// OpenBytes is Open for a raw blob in memory, which it keeps and which must not change.
+func OpenBytes(b []byte, opts Options) (*File, error) { return open(b, nil, opts) }
+
+func open(main, distilled []byte, opts Options) (*File, error) {
+	if opts.PointerSize == 0 {
+		opts.PointerSize = 8
+	}
+	f := &File{opts: opts, made: map[uint32]*ctype.Type{}, split: opts.Base}
+	f.own = f
 	if distilled != nil {
-		if f.distilled, f.signs, err = load(distilled, nil); err != nil {
+		x, err := newIndex(distilled, nil)
+		if err != nil {
 			return nil, fmt.Errorf("load distilled base: %w", err)
 		}
-		base = f.distilled
+		f.split = &File{opts: opts, x: x, own: f, signs: x.signs, made: map[uint32]*ctype.Type{}}
 	}
-	spec, signs, err := load(main, base)
+	var base *index
+	if f.split != nil {
+		base = f.split.x
+	}
+	x, err := newIndex(main, base)
 	if err != nil {
 		return nil, fmt.Errorf("load BTF: %w", err)
 	}
-	f.spec = spec
-	f.signs = f.signs || signs || opts.Base != nil && opts.Base.signs
+	f.x, f.signs = x, x.signs
+	for b := f.split; b != nil; b = b.split {
+		f.signs = f.signs || b.signs
+	}
 	return f, nil
 }
 
@@ -76,18 +88,10 @@ func (f *File) Label() string { return f.opts.Name }
 func (f *File) PointerSize() int { return f.opts.PointerSize }
 
 // named gives the types of a name in this blob.
-func (f *File) named(name string) ([]btf.Type, error) {
+func (f *File) named(name string) []uint32 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var ts []btf.Type
-	err := guard(func() (err error) {
-		ts, err = f.spec.AnyTypesByName(name)
-		return err
-	})
-	if errors.Is(err, btf.ErrNotFound) {
-		return nil, nil
-	}
-	return slices.DeleteFunc(ts, func(t btf.Type) bool { return t.TypeName() != name }), err
+	return f.x.named(name)
 }
 
 // Lookup implements ctype.Scope. A split File looks in itself first, then in its
@@ -115,16 +119,13 @@ func (f *File) lookupBase(n *ctype.Name) (*ctype.Type, error) {
 	var forward *ctype.Type
 	for in := f; in != nil; in = in.opts.Base {
 		for _, name := range names {
-			ts, err := in.named(name)
-			if err != nil {
-				return nil, err
-			}
-			for _, b := range ts {
-				switch matches(b, n) {
+			for _, id := range in.named(name) {
+				r, _ := in.x.record(id)
+				switch matches(&r, n) {
 				case declared:
-					forward = in.convert(b)
+					forward = in.typ(id)
 				case defined:
-					if t := in.convert(b); t.Name() == ctype.CanonicalBase(n.Base) || t.Name() == n.Base {
+					if t := in.typ(id); t.Name() == ctype.CanonicalBase(n.Base) || t.Name() == n.Base {
 						return t, nil
 					}
 				}
@@ -146,21 +147,21 @@ const (
 	defined
 )
 
-func matches(t btf.Type, n *ctype.Name) match {
+func matches(r *record, n *ctype.Name) match {
 	tag := ctype.Unknown
-	switch t := t.(type) {
-	case *btf.Struct:
+	switch r.kind {
+	case kindStruct:
 		tag = ctype.Struct
-	case *btf.Union:
+	case kindUnion:
 		tag = ctype.Union
-	case *btf.Enum:
+	case kindEnum, kindEnum64:
 		tag = ctype.Enum
-	case *btf.Fwd:
-		if n.Tag == forwardKind(t) {
+	case kindFwd:
+		if n.Tag == forwardKind(r) {
 			return declared
 		}
 		return differs
-	case *btf.Int, *btf.Float, *btf.Typedef:
+	case kindInt, kindFloat, kindTypedef:
 	default:
 		return differs
 	}
@@ -170,25 +171,26 @@ func matches(t btf.Type, n *ctype.Name) match {
 	return differs
 }
 
-func forwardKind(t *btf.Fwd) ctype.Kind {
-	if t.Kind == btf.FwdUnion {
+func forwardKind(r *record) ctype.Kind {
+	if r.flag {
 		return ctype.Union
 	}
 	return ctype.Struct
 }
 
 // All implements ctype.Scope: the types with a name, in order of their ids;
-// those of the base are not among them. It ends at a type that cannot be read.
+// those of the base are not among them.
 func (f *File) All() iter.Seq[*ctype.Type] {
 	return func(yield func(*ctype.Type) bool) {
 		seen := map[nameKey]bool{}
-		for _, b := range f.list() {
-			switch b.(type) {
-			case *btf.Struct, *btf.Union, *btf.Enum, *btf.Fwd, *btf.Int, *btf.Float, *btf.Typedef:
+		for i := range f.x.offs {
+			id := f.x.first + uint32(i)
+			switch r, _ := f.x.record(id); r.kind {
+			case kindStruct, kindUnion, kindEnum, kindEnum64, kindFwd, kindInt, kindFloat, kindTypedef:
 			default:
 				continue
 			}
-			t := f.convert(b)
+			t := f.typ(id)
 			k := nameKey{t.Kind(), t.Name()}
 			if t.Name() == "" || seen[k] {
 				continue
@@ -206,40 +208,15 @@ type nameKey struct {
 	name string
 }
 
-// list decodes all types.
-func (f *File) list() (ts []btf.Type) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_ = guard(func() error {
-		for t, err := range f.spec.All() {
-			if err != nil {
-				return err
-			}
-			ts = append(ts, t)
-		}
-		return nil
-	})
-	return ts
-}
-
 // SymbolType implements ctype.SymbolTyper: the type of a function, or of a
 // variable that BTF knows. Symbols are found by name.
 func (f *File) SymbolType(name string, addr uint64, index uint32) (*ctype.Type, error) {
-	ts, err := f.named(name)
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range ts {
-		var of btf.Type
-		switch b := b.(type) {
-		case *btf.Func:
-			of = b.Type
-		case *btf.Var:
-			of = b.Type
-		default:
+	for _, id := range f.named(name) {
+		r, _ := f.x.record(id)
+		if r.kind != kindFunc && r.kind != kindVar {
 			continue
 		}
-		if t := f.convert(of); t != nil {
+		if t := f.typ(r.arg); t != nil {
 			return t, nil
 		}
 	}
