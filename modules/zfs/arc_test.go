@@ -9,6 +9,8 @@ import (
 
 	"github.com/xmdb/xmdb/cmd/modtest"
 	"github.com/xmdb/xmdb/fixtures/illumos"
+	"github.com/xmdb/xmdb/modules/genunix"
+	"github.com/xmdb/xmdb/modules/zfs"
 )
 
 func TestAbufFind(t *testing.T) {
@@ -123,4 +125,53 @@ func TestCompression(t *testing.T) {
 			s.Run("::arc_compression_stats " + opts).OK().Want(want)
 		}
 	})
+}
+
+// TestArcSizes wants the statistics in megabytes that MDB has so.
+func TestArcSizes(t *testing.T) {
+	_, s := changed(t, func(sys *illumos.System) {
+		table, size := sys.Global("zfs`arc_stats"), sys.Size("kstat_named_t")
+		for at := uint64(0); at < table.Size(); at += size {
+			sys.PutU64(sys.At("kstat_named_t", table.Addr+at).Ref("value"), 3<<20)
+		}
+	})
+	r := s.Run("::arc").OK()
+	for _, line := range []string{"mfu_hits                  =   3145728\n", "evict_l2_cached           =         3 MB\n", "hash_elements             =   3145728\n",
+		"compressed_size           =         3 MB\n", "mru_ghost_evictable_data  =         3 MB\n", "l2_hdr_size               =         3 MB\n",
+		"evict_l2_skip             =   3145728\n"} {
+		if !strings.Contains(r.Out, line) {
+			t.Errorf("no %q in\n%s", line, r.Out)
+		}
+	}
+}
+
+// TestWithoutCaches wants the same without walkers of kmem caches: what is in the hash
+// tables, and of dbufs the bonus buffers.
+func TestWithoutCaches(t *testing.T) {
+	for _, name := range []string{"storage", "storage gate"} {
+		b := illumos.VmcoreBytes(t, name)
+		with := modtest.OpenDumpBytes(t, "vmcore.0", b, genunix.Module(), zfs.Module())
+		without := modtest.OpenDumpBytes(t, "vmcore.0", b, zfs.Module())
+		for _, cmd := range []string{"::dbufs", "::dbufs -b bonus", "::dbufs -n zones/db1"} {
+			sorted := func(s *modtest.Session) []string {
+				list := strings.Fields(s.Run(cmd).OK().Out)
+				slices.Sort(list)
+				return list
+			}
+			if x, y := sorted(with), sorted(without); !slices.Equal(x, y) || len(x) == 0 {
+				t.Errorf("%s: %s: %d with, %d without: %v %v", name, cmd, len(x), len(y), x, y)
+			}
+		}
+		// those in no table have no data that is worth keeping: anonymous ones
+		r := without.Run("::arc_compression_stats -ab").OK()
+		if !strings.HasPrefix(r.Out, "Histogram of the number of anon buffers that are associated with an arc hdr.\n\nHistogram of compressed") {
+			t.Errorf("%s", r.Out)
+		}
+		for _, state := range []string{"-r", "-f"} {
+			x, y := with.Run("::arc_compression_stats "+state).OK().Out, without.Run("::arc_compression_stats "+state).OK().Out
+			if end := strings.Index(x, "Histogram of all"); x[:end] != y[:min(end, len(y))] {
+				t.Errorf("%s: %s:\n%s\n%s", name, state, x, y)
+			}
+		}
+	}
 }

@@ -116,8 +116,18 @@ func runParams(c *core.Ctx) error {
 }
 
 // sizes are the statistics of the ARC that count bytes.
-var sizes = map[string]bool{"p": true, "c": true, "c_min": true, "c_max": true, "size": true, "duplicate_buffers_size": true,
-	"arc_meta_used": true, "arc_meta_limit": true, "arc_meta_max": true}
+var sizes = func() map[string]bool {
+	m := map[string]bool{}
+	for _, name := range strings.Fields(`p c c_min c_max size duplicate_buffers_size arc_meta_used arc_meta_limit arc_meta_max arc_meta_min
+		hdr_size data_size metadata_size other_size anon_size anon_evictable_data anon_evictable_metadata
+		mru_size mru_evictable_data mru_evictable_metadata mru_ghost_size mru_ghost_evictable_data mru_ghost_evictable_metadata
+		mfu_size mfu_evictable_data mfu_evictable_metadata mfu_ghost_size mfu_ghost_evictable_data mfu_ghost_evictable_metadata
+		evict_l2_cached evict_l2_eligible evict_l2_ineligible l2_read_bytes l2_write_bytes l2_size l2_asize l2_hdr_size
+		compressed_size uncompressed_size overhead_size`) {
+		m[name] = true
+	}
+	return m
+}()
 
 type statLayout struct {
 	Size  uint64       `ctf:"sizeof"`
