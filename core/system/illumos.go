@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/ctype/ctf"
@@ -29,6 +30,7 @@ type PageRoot interface {
 // IllumosKernel is an illumos kernel of amd64. See the package comment.
 type IllumosKernel struct {
 	mem      KernelMemory
+	cpus     Processors    // mem, if it is one
 	dump     KernelDump    // mem, if it is one
 	kas      uint64        // VA of the kernel's struct as
 	cr3      *paging.Table // where the container named it
@@ -60,10 +62,22 @@ type IllumosKernel struct {
 	args      map[uint64]*savedArgs // by function
 	argsMu    sync.Mutex
 	worldOnce sync.Once
+
+	moment atomic.Uint64 // rises with Refresh: pages read before are stale
+	cpusMu sync.Mutex
+	onCPU  map[uint64]*Processor // by thread; nil: not read since Refresh
 }
 
-// probeIllumos takes crash dumps of illumos kernels.
-func probeIllumos(_ context.Context, target any) (any, error) {
+// probeIllumos takes crash dumps of illumos kernels, and machines one of whose
+// processors runs in such a kernel.
+func probeIllumos(ctx context.Context, target any) (any, error) {
+	if m, ok := machineMemory(target); ok {
+		k, err := illumosByProcessors(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		return k, nil
+	}
 	src, ok := target.(KernelDump)
 	if !ok {
 		return nil, nil
@@ -88,7 +102,36 @@ func NewIllumosKernel(src KernelDump) (*IllumosKernel, error) {
 }
 
 func newIllumos(m KernelMemory, dump KernelDump, table *sym.Table) (*IllumosKernel, error) {
-	k := &IllumosKernel{mem: m, dump: dump}
+	k := bareIllumos(m, dump)
+	if r, ok := m.(PageRoot); ok {
+		if pa, ok := r.PageTable(); ok {
+			k.cr3 = paging.New(m.Physical(), paging.Long4, pa, paging.Options{})
+		}
+	}
+	if err := k.setSymbols(table); err != nil {
+		return nil, err
+	}
+	_, k.hasTypes = k.symbol("ctf_arena") // krtld knows of type data since it has this arena
+	if head, ok := k.symbol("modules"); ok {
+		k.loadModules(head)
+	} else {
+		k.byName, k.byObject = map[string]*KernelModule{}, map[*sym.Object]*KernelModule{}
+		k.warn("failed to get 'modules' symbol")
+	}
+	k.setObjects()
+	return k, nil
+}
+
+// bareIllumos is a kernel of which nothing but the memory is known.
+func bareIllumos(m KernelMemory, dump KernelDump) *IllumosKernel {
+	k := &IllumosKernel{mem: m, dump: dump, ns: sym.NewNamespace()}
+	k.cpus, _ = m.(Processors)
+	k.space = newKernelSpace(k, 0, spacePages)
+	return k
+}
+
+// setSymbols takes the table of the whole kernel, and the symbol kas from it.
+func (k *IllumosKernel) setSymbols(table *sym.Table) error {
 	kernel := &sym.Object{Name: "unix", Main: true}
 	kernel.SetLoader(func(_ *sym.Object, kind sym.Kind) (*sym.Table, error) {
 		if kind == sym.Symtab {
@@ -96,27 +139,22 @@ func newIllumos(m KernelMemory, dump KernelDump, table *sym.Table) (*IllumosKern
 		}
 		return nil, nil
 	})
-	k.ns = sym.NewNamespace()
 	k.ns.Kernel = kernel
 	kas, ok := k.symbol("kas")
 	if !ok {
-		return nil, fmt.Errorf("'kas' symbol is missing from kernel")
+		return fmt.Errorf("'kas' symbol is missing from kernel")
 	}
-	k.kas = kas
-	if r, ok := m.(PageRoot); ok {
-		if pa, ok := r.PageTable(); ok {
-			k.cr3 = paging.New(m.Physical(), paging.Long4, pa, paging.Options{})
-		}
-	}
-	k.space = newKernelSpace(k, kas, spacePages)
-	_, k.hasTypes = k.symbol("ctf_arena") // krtld knows of type data since it has this arena
-	k.loadModules()
+	k.kas, k.space.as = kas, kas
+	return nil
+}
+
+// setObjects makes the modules the load objects.
+func (k *IllumosKernel) setObjects() {
 	objs := make([]*sym.Object, 0, len(k.modules))
 	for _, mod := range k.modules {
 		objs = append(objs, mod.Object)
 	}
 	k.ns.SetObjects(objs)
-	return k, nil
 }
 
 // symbol gives the value of a symbol of the kernel's own table.

@@ -92,3 +92,11 @@ func (k *IllumosKernel) copiedPTEs(hat uint64) ([]uint64, error) {
 	}
 	return ptes, nil
 }
+
+// CurrentTable implements core.Paged: the kernel's page table.
+func (k *IllumosKernel) CurrentTable() (*paging.Table, error) {
+	if k.cr3 != nil {
+		return k.cr3, nil
+	}
+	return k.hatTable(k.kas)
+}

@@ -112,16 +112,11 @@ func (l *moduleLayout) moduleSize() int {
 // word reads a pointer or size out of a structure's bytes.
 func word(b []byte, off int) uint64 { return binary.LittleEndian.Uint64(b[off:]) }
 
-// loadModules makes the load objects of the ring of modctls that begins at the
+// loadModules makes the load objects of the ring of modctls that begins at head, the
 // symbol modules. What is wrong with the ring ends it with a warning that names the
 // address and the modules read so far.
-func (k *IllumosKernel) loadModules() {
+func (k *IllumosKernel) loadModules(head uint64) {
 	k.byName, k.byObject = map[string]*KernelModule{}, map[*sym.Object]*KernelModule{}
-	head, ok := k.symbol("modules")
-	if !ok {
-		k.warn("failed to get 'modules' symbol")
-		return
-	}
 	l, err := k.moduleLayout(head)
 	if err != nil {
 		k.warn("types of the kernel are not to be had: %v", err)
@@ -277,18 +272,18 @@ func (m *KernelModule) makeObject(k *IllumosKernel) {
 
 // readSymbols reads a module's symbol table out of its symspace.
 func (m *KernelModule) readSymbols(sp mem.Space) (*sym.Table, error) {
-	b := make([]byte, m.symsize)
-	if n, err := sp.ReadAt(b, mem.Addr(m.symspace)); n < len(b) {
-		return nil, fmt.Errorf("failed to read symbols of %s at %#x: %w", m.Name, m.symspace+uint64(n), reason(err))
-	}
-	part := func(at, size uint64) []byte {
-		p := b[at-m.symspace:]
-		return p[:min(size, uint64(len(p)))]
+	syms, strs, err := m.rawSymbols(sp)
+	if err != nil {
+		return nil, err
 	}
 	return sym.NewTable(sym.Source{
 		Kind: sym.Symtab, Rule: sym.RuleKernel, Class: elf.ELFCLASS64, Order: binary.LittleEndian,
-		Syms: part(m.symtbl, m.symBytes), Strs: part(m.strings, m.strSize),
+		Syms: syms, Strs: strs,
 	}), nil
+}
+
+func badSymspace(m *KernelModule, got uint64, err error) error {
+	return fmt.Errorf("failed to read symbols of %s at %#x: %w", m.Name, m.symspace+got, reason(err))
 }
 
 // moduleLayout finds out how modctls and modules are laid out, from genunix's types:

@@ -32,8 +32,15 @@ func (k *IllumosKernel) PanicThread() uint64 {
 	return t
 }
 
-// RepresentativeThread implements core.Representative.
-func (k *IllumosKernel) RepresentativeThread() uint64 { return k.PanicThread() }
+// RepresentativeThread implements core.Representative: the thread that panicked, else
+// that on the first processor whose state is known.
+func (k *IllumosKernel) RepresentativeThread() uint64 {
+	if t := k.PanicThread(); t != 0 {
+		return t
+	}
+	t, _ := k.CPUThread(0)
+	return t
+}
 
 // PanicRegisters are the registers at the panic: those of panicbuf, else the struct
 // regs of the trap that led to it.
@@ -122,8 +129,12 @@ var labelRegs = [...]string{"rip", "rsp", "rbp", "rbx", "r12", "r13", "r14", "r1
 
 // Registers implements core.Registers. For the thread that panicked they are the
 // registers at the panic; for any other the label that it left when it was switched
-// out, or in which the panic stopped its CPU.
+// out, or in which the panic stopped its CPU. Those of a thread on a processor whose
+// state is known are the processor's.
 func (k *IllumosKernel) Registers(thread uint64) (*arch.Regs, error) {
+	if p := k.processorOf(thread); p != nil {
+		return p.Regs.Clone(), nil
+	}
 	if thread == k.PanicThread() || thread == 0 {
 		return k.PanicRegisters()
 	}

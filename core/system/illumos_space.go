@@ -25,10 +25,11 @@ type kernelSpace struct {
 	slots []atomic.Pointer[spacePage]
 }
 
-// spacePage is a page of a kernelSpace, whole.
+// spacePage is a page of a kernelSpace, whole, as it was at a moment of the kernel's.
 type spacePage struct {
-	page uint64 // VA >> pageShift
-	data []byte
+	page   uint64 // VA >> pageShift
+	moment uint64
+	data   []byte
 }
 
 func newKernelSpace(k *IllumosKernel, as uint64, pages int) *kernelSpace {
@@ -40,7 +41,8 @@ func newKernelSpace(k *IllumosKernel, as uint64, pages int) *kernelSpace {
 func (s *kernelSpace) get(a uint64) ([]byte, error) {
 	page := a >> pageShift
 	slot := &s.slots[(page^page>>12)%uint64(len(s.slots))]
-	if p := slot.Load(); p != nil && p.page == page {
+	moment := s.k.moment.Load()
+	if p := slot.Load(); p != nil && p.page == page && p.moment == moment {
 		return p.data, nil
 	}
 	pa, err := s.k.translate(s.as, page<<pageShift)
@@ -61,7 +63,7 @@ func (s *kernelSpace) get(a uint64) ([]byte, error) {
 			return nil, mem.Fault(mem.Addr(a), reason(err))
 		}
 	}
-	slot.Store(&spacePage{page, data})
+	slot.Store(&spacePage{page, moment, data})
 	return data, nil
 }
 

@@ -92,6 +92,12 @@ func (s *kernelSpace) frame(fp uint64) (saved, ra uint64, ok bool) {
 
 // ThreadStack is Stack for a thread, from its registers (see Registers).
 func (k *IllumosKernel) ThreadStack(buf []KernelFrame, thread uint64) ([]KernelFrame, error) {
+	if p := k.processorOf(thread); p != nil {
+		if p.user() {
+			return buf, nil // its kernel stack is empty
+		}
+		return k.Stack(buf, p.Regs.PC(), p.Regs.FP())
+	}
 	if thread == k.PanicThread() {
 		r, err := k.PanicRegisters()
 		if err != nil {

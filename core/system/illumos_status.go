@@ -65,14 +65,21 @@ func (k *IllumosKernel) Status(p *out.Printer) {
 	if err != nil {
 		u = Utsname{Nodename: "unknown machine"}
 	}
-	if k.dump == nil {
+	_, live := k.mem.(Changing)
+	switch {
+	case live:
 		fmt.Fprintf(p, "debugging live kernel (64-bit) on %s\n", u.Nodename)
-	} else {
+	case k.dump == nil:
+		fmt.Fprintf(p, "debugging memory %s (64-bit) of %s\n", k.name(), u.Nodename)
+	default:
 		fmt.Fprintf(p, "debugging crash dump %s (64-bit) from %s\n", k.name(), u.Nodename)
 	}
 	fmt.Fprintf(p, "operating system: %s %s (%s)\n", u.Release, u.Version, u.Machine)
 	k.buildVersion(p)
 	if k.dump == nil {
+		if text := k.panicMessage(); text != "" {
+			fmt.Fprintf(p, "panic message: %s\n", text)
+		}
 		return
 	}
 	h := k.dump.DumpHeader()

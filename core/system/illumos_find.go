@@ -1,0 +1,260 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/mem/paging"
+)
+
+// Finding an illumos kernel of which nothing is known but memory and, it may be, the
+// state of processors. The kernel is linked for a fixed address, so that its data lies
+// between coreBase and the top of every address space that has the kernel in it. There
+// is the symbol modules: the head of a ring of modctls (next and prev come first in
+// each), with a pointer to the string "unix". Symbols, types and modules follow from
+// the ring.
+
+// coreBase is where the text of unix begins (KERNEL_TEXT of
+// uts/i86pc/sys/machparam.h); lowestKernel the lowest address that a kernel has.
+const (
+	coreBase     = 0xffff_ffff_fb80_0000
+	lowestKernel = 0xffff_8000_0000_0000
+)
+
+// Limits of the search.
+const (
+	maxCoreBytes = 128 << 20 // of mapped memory that is looked through for one root
+	scanBytes    = 64 << 10  // read at once
+	maxHeads     = 64        // rings of modules that are tried
+	searchTime   = 10 * time.Second
+)
+
+var errNoIllumos = fmt.Errorf("%w of illumos", ErrNoKernel)
+
+// illumosByProcessors looks for the kernel in the address space of each processor.
+func illumosByProcessors(ctx context.Context, m KernelMemory) (*IllumosKernel, error) {
+	src, ok := m.(Processors)
+	if !ok {
+		return nil, fmt.Errorf("%w: no registers were given", errNoIllumos)
+	}
+	list, err := src.Processors()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoIllumos, err)
+	}
+	tried, heads := map[uint64]bool{}, maxHeads
+	for i := range list {
+		s := &list[i].System
+		mode, known := (&rawCPU{Processor: list[i]}).mode()
+		if !s.Has(HasCR3) || !known || mode != paging.Long4 {
+			continue
+		}
+		t := paging.New(m.Physical(), paging.Long4, s.CR3, paging.Options{})
+		if tried[t.Root()] {
+			continue
+		}
+		tried[t.Root()] = true
+		if k, err := illumosAt(ctx, m, t, &heads); k != nil || err != nil {
+			return k, err
+		}
+	}
+	return nil, fmt.Errorf("%w: no list of modules where one would be, by the page tables of %s", errNoIllumos, counted(len(tried), "processor"))
+}
+
+// probeIllumosMemory looks for the kernel's page table in all of a machine's memory:
+// for machines whose processors were not in a kernel when their state was taken, or of
+// which there is no state.
+func probeIllumosMemory(ctx context.Context, target any) (any, error) {
+	m, ok := machineMemory(target)
+	if !ok {
+		return nil, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	f := &rootFinder{ctx: limited, m: m, phys: m.Physical(), heads: maxHeads}
+	k, err := f.search()
+	switch {
+	case k != nil:
+		return k, nil
+	case ctx.Err() == nil && limited.Err() != nil:
+		return nil, fmt.Errorf("%w: the search for its page table was given up after %v", errNoIllumos, searchTime)
+	}
+	return nil, err
+}
+
+// illumosAt looks for the kernel in an address space; nil without an error if it is not
+// there. left counts down the rings of modules that may be tried.
+func illumosAt(ctx context.Context, m KernelMemory, t *paging.Table, left *int) (*IllumosKernel, error) {
+	if _, _, err := t.Translate(coreBase); err != nil {
+		return nil, nil
+	}
+	h := &headFinder{ctx: ctx, space: t.Space(1024)}
+	for {
+		head, err := h.next(t)
+		if head == 0 || *left <= 0 {
+			return nil, err
+		}
+		*left--
+		if k := illumosInMemory(m, t, head); k != nil {
+			return k, nil
+		}
+	}
+}
+
+// illumosInMemory makes a kernel of the head of its ring of modules; nil if that is
+// none.
+func illumosInMemory(m KernelMemory, t *paging.Table, head uint64) *IllumosKernel {
+	k := bareIllumos(m, nil)
+	k.cr3, k.hasTypes = t, true
+	k.loadModules(head)
+	if k.byName["unix"] == nil || k.byName["unix"].Modctl != head || k.byName[parentModule] == nil {
+		return nil
+	}
+	table, err := k.moduleSymbols()
+	if err != nil || k.setSymbols(table) != nil {
+		return nil
+	}
+	if at, ok := k.symbol("modules"); !ok || at != head {
+		return nil
+	}
+	k.setObjects()
+	return k
+}
+
+// headFinder looks for heads of the ring of modules in what is mapped above coreBase.
+type headFinder struct {
+	ctx   context.Context
+	space *paging.Space
+	from  uint64 // address to go on at
+	bytes uint64 // looked through
+}
+
+// next gives the next address that looks like the head; 0 if there is none, with an
+// error if the search was cancelled.
+func (h *headFinder) next(t *paging.Table) (uint64, error) {
+	buf := make([]byte, scanBytes)
+	for p, err := range t.Pages(max(coreBase, h.from), ^uint64(0)) {
+		if err != nil {
+			continue
+		}
+		for at := max(p.VA, h.from&^(scanBytes-1)); at-p.VA < p.PageSize; at += scanBytes {
+			if err := h.ctx.Err(); err != nil {
+				return 0, err
+			}
+			n := min(scanBytes, p.PageSize-(at-p.VA))
+			if h.bytes += n; h.bytes > maxCoreBytes {
+				return 0, nil
+			}
+			got, _ := h.space.ReadAt(buf[:n], mem.Addr(at))
+			if head := h.scan(buf[:got], at); head != 0 {
+				h.from = head + 8
+				return head, nil
+			}
+		}
+		if p.VA+(p.PageSize-1) == ^uint64(0) {
+			break
+		}
+	}
+	return 0, nil
+}
+
+// scan looks for a head that begins in b, which lies at an address.
+func (h *headFinder) scan(b []byte, at uint64) uint64 {
+	le := binary.LittleEndian
+	for off := 0; off+8 <= len(b); off += 8 {
+		next, a := le.Uint64(b[off:]), at+uint64(off)
+		if a < h.from || !kernelPointer(next) || next == a || h.word(next+8) != a {
+			continue
+		}
+		if prev := h.word(a + 8); kernelPointer(prev) && h.word(prev) == a && h.named(a) {
+			return a
+		}
+	}
+	return 0
+}
+
+// kernelPointer tells whether a word may be the address of a structure of the kernel.
+func kernelPointer(v uint64) bool { return v >= lowestKernel && v&7 == 0 && v < ^uint64(0)-modctlScan }
+
+func (h *headFinder) word(a uint64) uint64 {
+	v, err := mem.ReadUint(h.space, mem.Addr(a), 8, binary.LittleEndian)
+	if err != nil {
+		return 0
+	}
+	return v
+}
+
+// named tells whether one of the words at a points to the name of unix.
+func (h *headFinder) named(a uint64) bool {
+	var name [5]byte
+	for off := uint64(16); off < modctlScan/4; off += 8 {
+		p := h.word(a + off)
+		if p >= lowestKernel && mem.ReadFull(h.space, name[:], mem.Addr(p)) == nil && bytes.Equal(name[:], []byte("unix\x00")) {
+			return true
+		}
+	}
+	return false
+}
+
+// rootFinder looks through physical memory for the top of a page table that has the
+// kernel's text.
+type rootFinder struct {
+	ctx   context.Context
+	m     KernelMemory
+	phys  mem.Space
+	heads int // rings of modules that may be tried
+}
+
+var errNoRanges = fmt.Errorf("%w: where its memory lies is not known", errNoIllumos)
+
+func (f *rootFinder) search() (*IllumosKernel, error) {
+	var ranges []mem.Mapping
+	if r, ok := f.m.(PhysicalRanges); ok {
+		ranges = r.PhysicalRanges()
+	} else if r, ok := f.phys.(mem.Mapper); ok {
+		ranges = r.Mappings()
+	}
+	if len(ranges) == 0 {
+		return nil, errNoRanges
+	}
+	for _, r := range ranges {
+		k, err := f.in(r)
+		if k != nil || err != nil {
+			return k, err
+		}
+	}
+	return nil, fmt.Errorf("%w: no page table in memory leads to a list of modules", errNoIllumos)
+}
+
+// in tries each page of a range as the top of a page table.
+func (f *rootFinder) in(r mem.Mapping) (*IllumosKernel, error) {
+	for n, pa := 0, (uint64(r.Base)+pageSize-1)&^uint64(pageSize-1); r.Contains(mem.Addr(pa)); n, pa = n+1, pa+pageSize {
+		if n%1024 == 0 && f.ctx.Err() != nil {
+			return nil, f.ctx.Err()
+		}
+		if !f.plausible(pa) {
+			continue
+		}
+		t := paging.New(f.phys, paging.Long4, pa, paging.Options{})
+		if k, err := illumosAt(f.ctx, f.m, t, &f.heads); k != nil || err != nil {
+			return k, err
+		}
+	}
+	return nil, nil
+}
+
+// plausible tells whether the page has the entry of the top 512 GB, and the table it
+// leads to that of the top 1 GB, like those that map the kernel's text.
+func (f *rootFinder) plausible(pa uint64) bool {
+	for range 2 {
+		e, err := mem.ReadUint(f.phys, mem.Addr(pa+pageSize-8), 8, binary.LittleEndian)
+		if err != nil || e&(paging.Present|paging.Writable|paging.Large) != paging.Present|paging.Writable {
+			return false
+		}
+		pa = e &^ paging.NoExec &^ (pageSize - 1)
+	}
+	return true
+}
