@@ -15,10 +15,10 @@ func Module() *core.Module {
 	m := &core.Module{Name: "linux", Descr: "Linux kernels: processes, memory, files, networks, containers",
 		Active: func(cx *core.Context) bool { _, ok := cx.System.(*system.LinuxKernel); return ok }, Interposes: true}
 	for _, list := range [][]*core.Dcmd{structureDcmds(), processDcmds(), containerDcmds(), threadDcmds(), logDcmds(), moduleDcmds(),
-		mountDcmds(), fileDcmds(), netstatDcmds(), netDcmds(), cpuDcmds(), stackDcmds(), lockDcmds(), irqDcmds()} {
+		mountDcmds(), fileDcmds(), netstatDcmds(), netDcmds(), cpuDcmds(), stackDcmds(), lockDcmds(), irqDcmds(), slabDcmds()} {
 		m.Dcmds = append(m.Dcmds, list...)
 	}
-	for _, list := range [][]*core.Walker{structureWalkers(), processWalkers(), containerWalkers(), moduleWalkers(), mountWalkers(), fileWalkers(), netWalkers(), irqWalkers()} {
+	for _, list := range [][]*core.Walker{structureWalkers(), processWalkers(), containerWalkers(), moduleWalkers(), mountWalkers(), fileWalkers(), netWalkers(), irqWalkers(), slabWalkers()} {
 		m.Walkers = append(m.Walkers, list...)
 	}
 	return m
