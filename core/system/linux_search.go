@@ -114,16 +114,18 @@ func imageStart(t *paging.Table, va, pa uint64) uint64 {
 	return pa
 }
 
-// entryCode are the first bytes of startup_64, at which an image begins: of kernels up
-// to 6.6 (lea stack(%rip), %rsp), since then (mov %rsi, %r15 and the same), before 4.14
-// (lea _text(%rip), %rbp).
+// entryCode are the first bytes of an image: of startup_64 up to 6.6 (lea stack(%rip),
+// %rsp), since then (mov %rsi, %r15 and the same), before 4.14 (lea _text(%rip), %rbp);
+// and the padding before a function, where calls are patched, as 6.12 may begin with.
 var entryCode = [][]byte{
 	{0x48, 0x8d, 0x25}, {0x49, 0x89, 0xf7, 0x48, 0x8d, 0x25}, {0x48, 0x8d, 0x2d}, {0xe8, 0, 0, 0, 0, 0x5d},
+	{0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90},
 }
 
 // byPlace looks at each place an image may begin at.
 func (f *linuxFinder) byPlace() (*linuxImage, error) {
 	var code [8]byte
+	tried := 0
 	for _, r := range f.ranges() {
 		for at := (uint64(r.Base) + imageAlign - 1) &^ (imageAlign - 1); r.Contains(mem.Addr(at)); at += imageAlign {
 			if at>>30 != (at-imageAlign)>>30 && f.ctx.Err() != nil {
@@ -131,6 +133,9 @@ func (f *linuxFinder) byPlace() (*linuxImage, error) {
 			}
 			if n, _ := f.phys.ReadAt(code[:], mem.Addr(at)); n < len(code) || !isEntry(code[:]) {
 				continue
+			}
+			if tried++; tried > maxTried {
+				return nil, errors.New("too much looks like an image and is none")
 			}
 			if im, err := f.imageAt(at); err == nil {
 				im.how = "its image"
@@ -140,6 +145,10 @@ func (f *linuxFinder) byPlace() (*linuxImage, error) {
 	}
 	return nil, errors.New("no image begins where one may be loaded")
 }
+
+// maxTried bounds how often an image is looked into that is none: it costs a search of
+// all that one may take.
+const maxTried = 16
 
 func isEntry(code []byte) bool {
 	for _, c := range entryCode {
