@@ -146,7 +146,7 @@ func (k *LinuxKernel) UserRegisters(task uint64) (*arch.Regs, error) {
 	if stack == 0 {
 		return nil, fmt.Errorf("task %x has no stack: %w", task, ErrNoRegs)
 	}
-	return k.ptRegs(stack + k.threadSize() - ptRegsSize)
+	return k.ptRegs(stack + k.StackSize() - ptRegsSize)
 }
 
 // ptRegsSize is the size of struct pt_regs of amd64: 21 registers. Kernels with FRED
@@ -172,8 +172,8 @@ func (k *LinuxKernel) ptRegs(at uint64) (*arch.Regs, error) {
 	return r, nil
 }
 
-// threadSize is the size of a task's stack: 16 KB, twice that with KASAN.
-func (k *LinuxKernel) threadSize() uint64 {
+// StackSize is the size of a task's stack: 16 KB, twice that with KASAN.
+func (k *LinuxKernel) StackSize() uint64 {
 	if _, ok := k.Symbol("kasan_init"); ok {
 		return 32 << 10
 	}
