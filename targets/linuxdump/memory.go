@@ -109,6 +109,9 @@ func OpenMemoryAt(ctx context.Context, name string, r io.ReaderAt, size int64, o
 		pieces = append(pieces, piece{base: fourGiB, size: rest, off: low})
 	}
 	t.setPieces(pieces, mem.NewCache(r, size, fileCache))
+	if f, ok := r.(*os.File); ok {
+		t.findPresent(f, pieces)
+	}
 	t.detail("%s of memory", bytesText(uint64(size)))
 	if low < uint64(size) {
 		t.detail("a hole at %#x, memory goes on at 4 GiB", low)

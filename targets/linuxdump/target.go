@@ -43,6 +43,7 @@ type Target struct {
 	machine  elf.Machine
 	physical mem.Space
 	ranges   []mem.Mapping
+	present  []mem.Mapping // what of them was ever written; nil if that is not told
 	virtual  mem.Space // nil if it gives none
 	notes    notes
 	details  []string // lines of ::status
