@@ -14,8 +14,8 @@ import (
 func datasetDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "zfs_datasets", Usage: "?[-aspv] [name ...]", Descr: "the data sets of pools", Type: "dsl_dataset_t", Table: datasetTable, Run: runDatasets,
-			Help: "Lists what of pools' file systems and volumes is in memory, in the order of their names:\nof all pools, of the pool at the address, or those at and below the data set whose\nobjset_t is there; with names, those at and below them. GUID, USED and REFER are\nwhat zfs(8) prints. A data set whose directory only is in memory, as somebody holds one\nbelow it, has no address. Whether one is a file system or a volume is known while it is\nopen. A snapshot that nobody asked the name of is shown by the number of its object.\n",
-			Opts: []core.Opt{{Letter: 'a', Help: "also those that ZFS keeps for itself: $MOS, $FREE, $ORIGIN"}, {Letter: 's', Help: "with the snapshots in memory; others are on disk only"},
+			Help: "Lists what of pools' file systems and volumes is in memory, in the order of their names:\nof all pools, of the pool at the address, or those at and below the data set whose\nobjset_t is there; with names, those at and below them. GUID, USED and REFER are\nwhat zfs(8) prints. One that nobody holds, but one below it, has no address. Whether one is a\nfile system or a volume is known while it is open. Of a snapshot nothing may be in memory but that it is there, or\nall but its name, for which its object's number stands then.\n",
+			Opts: []core.Opt{{Letter: 'a', Help: "also those that ZFS keeps for itself: $MOS, $FREE, $ORIGIN"}, {Letter: 's', Help: "with the snapshots"},
 				{Letter: 'p', Help: "exact sizes, in bytes"}, {Letter: 'v', Help: "with objset, directory, creation, compression, quota and origin"}}},
 	}
 }
@@ -39,6 +39,7 @@ type datasetLister struct {
 	heads map[uint64]*dslDataset   // by the addresses of directories
 	snaps map[uint64][]*dslDataset // by the addresses of directories
 	byNum map[uint64]*dslDataset
+	disk  *diskObjects
 }
 
 func runDatasets(c *core.Ctx) error {
@@ -158,36 +159,41 @@ func (d *datasetLister) sort(pool *dslPool) {
 			d.heads[ds.dir] = ds
 		}
 	}
-	txg := func(ds *dslDataset) uint64 { return pool.physical.Txg.Of(ds.phys) }
-	for _, list := range d.snaps {
-		slices.SortFunc(list, func(x, y *dslDataset) int {
-			return cmp.Or(cmp.Compare(txg(x), txg(y)), cmp.Compare(x.object, y.object))
-		})
-	}
+	d.openDisk(d.c)
 }
 
 // show prints a directory's file system or volume and its snapshots.
 func (d *datasetLister) show(dir *dslDir, name string) {
-	l, head := d.pool.physical, d.heads[dir.addr]
+	l, head := d.pool.physical, d.head(dir)
 	if d.wanted(name) {
 		used := d.size(d.pool.dirPhys.Used, dir.phys)
-		if head != nil {
-			d.row(head.addr, d.kind(head), d.exact(l.GUID, head.phys), used, d.size(l.Referenced, head.phys), name)
-		} else {
-			d.row(0, "-", "-", used, "-", name)
-		}
+		d.row(head.addr, d.kind(head), d.exact(l.GUID, head.phys), used, d.size(l.Referenced, head.phys), name)
 		d.details(dir, head)
 	}
 	if !d.c.Opt('s') {
 		return
 	}
-	for _, s := range d.snaps[dir.addr] {
+	list := d.snapshots(dir, head)
+	slices.SortFunc(list, func(x, y *dslDataset) int {
+		return cmp.Or(cmp.Compare(l.Txg.Of(x.phys), l.Txg.Of(y.phys)), cmp.Compare(x.object, y.object))
+	})
+	for _, s := range list {
 		snap := name + "@" + snapName(s)
 		if d.wanted(snap) {
 			d.row(s.addr, "snap", d.exact(l.GUID, s.phys), d.size(l.Unique, s.phys), d.size(l.Referenced, s.phys), snap)
 			d.details(nil, s)
 		}
 	}
+}
+
+// head is a directory's file system or volume; one that nobody holds is as it is on disk,
+// as far as that is in memory.
+func (d *datasetLister) head(dir *dslDir) *dslDataset {
+	if head := d.heads[dir.addr]; head != nil {
+		return head
+	}
+	object := d.pool.dirPhys.Head.Of(dir.phys)
+	return &dslDataset{dir: dir.addr, object: object, phys: d.disk.bonus(object, bonusDataset, d.pool.physical.Size)}
 }
 
 // snapName is a snapshot's name, or the number of its object if nobody asked for it.
@@ -273,20 +279,17 @@ func (d *datasetLister) details(dir *dslDir, ds *dslDataset) {
 	}
 	var words []string
 	add := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
-	created := uint64(0)
-	if ds != nil {
-		l := d.pool.physical
-		created = l.Created.Of(ds.phys)
-		add("object %d", ds.object)
-		if ds.objset != 0 {
-			add("objset %x", ds.objset)
-		}
-		if n, from := l.Compressed.Of(ds.phys), l.Uncompressed.Of(ds.phys); n != 0 && from != 0 {
-			add("ratio %.2fx", float64(from)/float64(n))
-		}
-		if l.Flags.Of(ds.phys)&inconsistent != 0 {
-			add("inconsistent")
-		}
+	l := d.pool.physical
+	created := l.Created.Of(ds.phys)
+	add("object %d", ds.object)
+	if ds.objset != 0 {
+		add("objset %x", ds.objset)
+	}
+	if n, from := l.Compressed.Of(ds.phys), l.Uncompressed.Of(ds.phys); n != 0 && from != 0 {
+		add("ratio %.2fx", float64(from)/float64(n))
+	}
+	if l.Flags.Of(ds.phys)&inconsistent != 0 {
+		add("inconsistent")
 	}
 	if dir != nil {
 		l := d.pool.dirPhys
@@ -299,7 +302,11 @@ func (d *datasetLister) details(dir *dslDir, ds *dslDataset) {
 			add("origin %s", d.origin(n))
 		}
 	}
-	d.c.Printf("    created %Y, %s\n", created, strings.Join(words, ", "))
+	if created != 0 {
+		d.c.Printf("    created %Y, %s\n", created, strings.Join(words, ", "))
+	} else {
+		d.c.Printf("    %s\n", strings.Join(words, ", "))
+	}
 }
 
 // origin names the snapshot that has a number in the pool.

@@ -33,11 +33,7 @@ func (r setRow) text(exact, verbose bool) string {
 		}
 		return out.NiceNum(n)
 	}
-	refer := size(r.refer)
-	if r.unread {
-		refer = "-"
-	}
-	text := fmt.Sprintf("%016x %-4s %20s %14s %14s %s\n", r.addr, r.kind, r.guid, size(r.used), refer, r.name)
+	text := fmt.Sprintf("%016x %-4s %20s %14s %14s %s\n", r.addr, r.kind, r.guid, size(r.used), size(r.refer), r.name)
 	if verbose {
 		text += r.detail
 	}
@@ -53,21 +49,18 @@ func setRows(t *illumos.BuiltDataset, origins map[string]string, objects map[str
 			kind = "vol"
 		}
 	}
-	if t.Away {
-		guid = "-"
+	detail := fmt.Sprintf("object %d", t.Object)
+	if t.Created != 0 {
+		detail = "created " + date(t.Created) + ", " + detail
 	}
-	detail := ""
-	if !t.Away {
-		detail = fmt.Sprintf(", object %d", t.Object)
-		if t.Open {
-			detail += fmt.Sprintf(", objset %x", t.Objset.Addr)
-		}
-		if t.Refer != 0 && t.Logical != 0 {
-			detail += fmt.Sprintf(", ratio %.2fx", float64(t.Logical)/float64(t.Refer))
-		}
-		if t.Inconsistent {
-			detail += ", inconsistent"
-		}
+	if t.Open {
+		detail += fmt.Sprintf(", objset %x", t.Objset.Addr)
+	}
+	if t.Refer != 0 && t.Logical != 0 {
+		detail += fmt.Sprintf(", ratio %.2fx", float64(t.Logical)/float64(t.Refer))
+	}
+	if t.Inconsistent {
+		detail += ", inconsistent"
 	}
 	detail += fmt.Sprintf(", dsl_dir %x", t.Dir.Addr)
 	if t.Quota != 0 {
@@ -76,14 +69,10 @@ func setRows(t *illumos.BuiltDataset, origins map[string]string, objects map[str
 	if o := t.Dataset.Origin; o != "" {
 		detail += ", origin " + cmp.Or(origins[o], fmt.Sprintf("object %d", objects[o]))
 	}
-	rows := []setRow{{addr: t.Addr, kind: kind, guid: guid, used: t.Used, refer: t.Refer, unread: t.Away, name: t.Path,
-		detail: "    created " + date(t.Created) + detail + "\n"}}
+	rows := []setRow{{addr: t.Addr, kind: kind, guid: guid, used: t.Used, refer: t.Refer, name: t.Path, detail: "    " + detail + "\n"}}
 	for _, s := range t.Snapshots {
-		if s.Addr == 0 {
-			continue
-		}
 		name := s.Name
-		if s.Nameless {
+		if !t.Listed && (s.Addr == 0 || s.Nameless) {
 			name = fmt.Sprintf("#%d", s.Object)
 		}
 		rows = append(rows, setRow{addr: s.Addr, kind: "snap", guid: fmt.Sprint(s.GUID), used: s.Unique, refer: s.Refer, name: t.Path + "@" + name, snapshot: true,

@@ -42,6 +42,7 @@ const (
 type dbufLayout struct {
 	Size   uint64       `ctf:"sizeof"`
 	Object kernel.Field `ctf:"db.db_object"`
+	Bytes  kernel.Field `ctf:"db.db_size"`
 	Data   kernel.Field `ctf:"db.db_data"`
 	Objset kernel.Field `ctf:"db_objset"`
 	Next   kernel.Field `ctf:"db_hash_next"`

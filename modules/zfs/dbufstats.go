@@ -42,7 +42,7 @@ func tableDbufs(c *core.Ctx, v *kernel.View, f func(addr uint64) error) error {
 		return err
 	}
 	return eachObjset(c, v, func(os uint64) error {
-		return eachDnode(c, v, os, func(dn *dnodeLayout, b []byte) error {
+		return eachDnode(c, v, os, func(_ uint64, dn *dnodeLayout, b []byte) error {
 			if bonus := dn.Bonus.Of(b); bonus != 0 {
 				return f(bonus)
 			}

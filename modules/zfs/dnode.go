@@ -12,6 +12,7 @@ type dnodeLayout struct {
 	Type      kernel.Field `ctf:"dn_type"`
 	BonusType kernel.Field `ctf:"dn_bonustype"`
 	Bonus     kernel.Field `ctf:"dn_bonus"`
+	Dbufs     kernel.Field `ctf:"dn_dbufs"`
 }
 
 // span is how much of a dnode_t has what is looked at.
@@ -25,7 +26,7 @@ func (l *dnodeLayout) span() uint64 {
 
 // eachDnode goes through the objects of an object set that are in memory. The list is
 // the kernel's; that of the dnodes themselves is not on it.
-func eachDnode(c *core.Ctx, v *kernel.View, objset uint64, f func(l *dnodeLayout, b []byte) error) error {
+func eachDnode(c *core.Ctx, v *kernel.View, objset uint64, f func(addr uint64, l *dnodeLayout, b []byte) error) error {
 	ol, err := kernel.Lay[objsetLayout](v, "objset_t")
 	if err != nil {
 		return err
@@ -47,9 +48,37 @@ func eachDnode(c *core.Ctx, v *kernel.View, objset uint64, f func(l *dnodeLayout
 		if buf, err = v.Bytes(a, size, buf); err != nil {
 			return kernel.BadRead("dnode_t", a, err)
 		}
-		if err := f(l, buf); err != nil {
+		if err := f(a, l, buf); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// dnodeBlocks goes through the blocks of an object that are in memory: on which level
+// one is, its number, where what it holds lies, and how many bytes that has.
+func dnodeBlocks(v *kernel.View, dnode uint64, f func(level, id, data, size uint64)) error {
+	l, err := kernel.Lay[dnodeLayout](v, "dnode_t")
+	if err != nil {
+		return err
+	}
+	dl, err := kernel.Lay[dbufLayout](v, "dmu_buf_impl_t")
+	if err != nil {
+		return err
+	}
+	walk := v.Tree
+	if n, err := v.Size("list_t"); err == nil && n == l.Dbufs.Size {
+		walk = v.List // until 2015
+	}
+	var buf []byte
+	for a, err := range walk("dmu_buf_impl_t", dnode+l.Dbufs.Off) {
+		if err != nil {
+			return err
+		}
+		if buf, err = v.Bytes(a, dl.Size, buf); err != nil {
+			return kernel.BadRead("dmu_buf_impl_t", a, err)
+		}
+		f(dl.Level.Of(buf), dl.Blkid.Of(buf), dl.Data.Of(buf), dl.Bytes.Of(buf))
 	}
 	return nil
 }

@@ -14,10 +14,11 @@ import (
 // (dsl_dir_phys_t, dsl_dataset_phys_t), and that buffer's user is the structure.
 // Nothing else in the kernel lists them.
 
-// Types of bonus buffers (enum dmu_object_type), which are numbers on disk.
+// Types of bonus buffers and objects (enum dmu_object_type), which are numbers on disk.
 const (
 	bonusDir     = 12 // DMU_OT_DSL_DIR
 	bonusDataset = 16 // DMU_OT_DSL_DATASET
+	snapMap      = 14 // DMU_OT_DSL_DS_SNAP_MAP: no bonus buffer, but a map of snapshots' names
 )
 
 // dslPoolLayout is where a pool has its own object set.
@@ -57,6 +58,8 @@ type datasetLayout struct {
 type datasetPhysLayout struct {
 	Size         uint64       `ctf:"sizeof"`
 	Children     kernel.Field `ctf:"ds_num_children"`
+	Prev         kernel.Field `ctf:"ds_prev_snap_obj,optional"`
+	Names        kernel.Field `ctf:"ds_snapnames_zapobj,optional"`
 	GUID         kernel.Field `ctf:"ds_guid,optional"`
 	Referenced   kernel.Field `ctf:"ds_referenced_bytes|ds_used_bytes,optional"`
 	Unique       kernel.Field `ctf:"ds_unique_bytes,optional"`
@@ -87,6 +90,8 @@ type dslPool struct {
 	physical *datasetPhysLayout
 	dirs     []*dslDir
 	datasets []*dslDataset
+	objset   uint64            // the MOS
+	maps     map[uint64]uint64 // dnode_t of maps of snapshots' names by their objects' numbers
 }
 
 // metaObjset is the object set of a pool itself.
@@ -113,7 +118,7 @@ func metaObjset(v *kernel.View, spa uint64) (uint64, error) {
 // readDslPool collects a pool's data sets. What of it cannot be read is warned of; an
 // error comes with what was found before it.
 func readDslPool(c *core.Ctx, v *kernel.View, spa uint64) (*dslPool, error) {
-	p := &dslPool{v: v}
+	p := &dslPool{v: v, maps: map[uint64]uint64{}}
 	var err error
 	if p.dirPhys, err = kernel.Lay[dslDirPhysLayout](v, "dsl_dir_phys_t"); err != nil {
 		return nil, err
@@ -125,13 +130,17 @@ func readDslPool(c *core.Ctx, v *kernel.View, spa uint64) (*dslPool, error) {
 	if err != nil {
 		return p, err
 	}
+	p.objset = mos
 	dl, err := kernel.Lay[dbufLayout](v, "dmu_buf_impl_t")
 	if err != nil {
 		return nil, err
 	}
 	var buf []byte
-	err = eachDnode(c, v, mos, func(l *dnodeLayout, b []byte) (err error) {
+	err = eachDnode(c, v, mos, func(addr uint64, l *dnodeLayout, b []byte) (err error) {
 		kind, bonus := l.BonusType.Of(b), l.Bonus.Of(b)
+		if l.Type.Of(b) == snapMap {
+			p.maps[l.Object.Of(b)] = addr
+		}
 		if bonus == 0 || kind != bonusDir && kind != bonusDataset {
 			return nil
 		}

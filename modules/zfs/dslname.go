@@ -31,6 +31,7 @@ type objsetLayout struct {
 	Spa     kernel.Field `ctf:"os_spa"`
 	Phys    kernel.Field `ctf:"os_phys"`
 	Dnodes  kernel.Field `ctf:"os_dnodes"`
+	Meta    kernel.Field `ctf:"os_meta_dnode.dnh_dnode|os_meta_dnode"`
 }
 
 // names gives object sets and directories their names, each looked up once.

@@ -109,6 +109,21 @@ func TestHeldDamage(t *testing.T) {
 			pool(sys, "zones").Tree.Find("zones/cores").Objset.Set("os_phys", uint64(wild))
 			return wild
 		}, "zones/cores"},
+		{"a snapshot before itself", "::zfs_datasets -s", func(sys *illumos.System) uint64 {
+			d := pool(sys, "zones").Tree.Find("zones/db1")
+			disk(sys, d.Snapshots[0].Obj).Set("ds_prev_snap_obj", d.Snapshots[2].Object)
+			return d.Dir.Addr
+		}, "zones/db1@mon"},
+		{"a map of names at nowhere", "::zfs_datasets -s", func(sys *illumos.System) uint64 {
+			pool(sys, "zones").Tree.Find("zones/db1").Names.Set("db.db_data", uint64(wild))
+			return wild
+		}, "zones/db1@mon"},
+		{"blocks of dnodes on a ring", "::zfs_datasets -s", func(sys *illumos.System) uint64 {
+			meta := sys.At("dnode_t", pool(sys, "zones").MOS.Get("os_meta_dnode.dnh_dnode"))
+			root := meta.Get("dn_dbufs.avl_root")
+			sys.PutU64(root+8, root)
+			return root - sys.Offset("dmu_buf_impl_t", "db_link")
+		}, "zones/db1@mon"},
 		{"a ring of headers", find, func(sys *illumos.System) uint64 {
 			h := header(sys, "mru")
 			node := h.Ref("b_l1hdr.b_arc_node")
@@ -137,6 +152,24 @@ func TestHeldDamage(t *testing.T) {
 				t.Errorf("no %x in the message, or no %q:\n%s%s", bad, c.also, r.Out, r.Err)
 			}
 		})
+	}
+}
+
+// disk is what a data set in memory has on disk.
+func disk(sys *illumos.System, ds illumos.Obj) illumos.Obj {
+	return sys.At("dsl_dataset_phys_t", sys.At("dmu_buf_impl_t", ds.Get("ds_dbuf")).Get("db.db_data"))
+}
+
+// TestLostSnapshot is of a snapshot whose block of the pool's objects is not in memory:
+// that it is there is all that is known, also of those before it.
+func TestLostSnapshot(t *testing.T) {
+	_, s := changed(t, func(sys *illumos.System) {
+		disk(sys, pool(sys, "zones").Tree.Find("zones/db1").Snapshots[2].Obj).Set("ds_prev_snap_obj", 5000)
+	})
+	r := s.Run("::zfs_datasets -s zones/db1").OK()
+	if !strings.Contains(r.Out, fmt.Sprintf("%016x %-4s %20s %14s %14s %s\n", 0, "snap", "-", "-", "-", "zones/db1@#5000")) ||
+		strings.Contains(r.Out, "@tue") || !strings.Contains(r.Out, "@mon") {
+		t.Errorf("%s", r.Out)
 	}
 }
 
