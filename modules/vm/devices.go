@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -49,13 +50,15 @@ func onDevices(name string, show func(*core.Ctx, *device) error) func(*core.Ctx)
 		v := kernel.Of(c.Session)
 		some := false
 		var first error
-		for m, err := range Machines(v) {
+		for m, bad := range Machines(v) {
 			if m == nil {
-				return fmt.Errorf("can't walk virtual machines: %w", err)
+				return fmt.Errorf("can't walk virtual machines: %w", bad)
 			}
 			devs, err := m.back.devices(m)
-			if err != nil && first == nil {
-				first = err
+			if !c.HasAddr {
+				warn(c, bad, err)
+			} else if first == nil {
+				first = cmp.Or(bad, err)
 			}
 			at := devs[name]
 			if c.HasAddr && c.Addr != m.Addr && c.Addr != m.Handle && c.Addr != at {
@@ -77,8 +80,6 @@ func onDevices(name string, show func(*core.Ctx, *device) error) func(*core.Ctx)
 			return fmt.Errorf("no virtual machine or %s at %x: %w", name, c.Addr, first)
 		case !some && c.HasAddr:
 			return fmt.Errorf("no virtual machine or %s at %x", name, c.Addr)
-		case !some && first != nil:
-			return first
 		}
 		return nil
 	})

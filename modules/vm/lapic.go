@@ -175,13 +175,13 @@ func vectorText(list []int) string {
 func runLAPIC(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
 	some := false
-	for m, err := range Machines(v) {
+	for m, bad := range Machines(v) {
 		if m == nil {
-			return fmt.Errorf("can't walk virtual machines: %w", err)
+			return fmt.Errorf("can't walk virtual machines: %w", bad)
 		}
 		list, err := m.VCPUs()
-		if err != nil {
-			c.Warnf("%s", err.Error())
+		if !c.HasAddr || c.Addr == m.Addr || c.Addr == m.Handle {
+			warn(c, bad, err)
 		}
 		for _, x := range list {
 			l, err := x.LAPIC()

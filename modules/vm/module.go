@@ -55,6 +55,8 @@ var vmTable = &core.Table{
 
 // runVM is ::vm.
 func runVM(c *core.Ctx) error {
+	_, list := processes(kernel.Of(c.Session))
+	warn(c, list)
 	return eachMachine(c, func(m *Machine, bad error) error {
 		pid := "-"
 		p, err := m.Process()
@@ -71,11 +73,10 @@ func runVM(c *core.Ctx) error {
 			zone = "-"
 		}
 		c.Row(out.Hex(m.Addr), string(m.Kind), m.Name, pid, m.NCPU, size, m.State, zone)
-		for _, e := range []error{bad, err, regErr} {
-			if e != nil {
-				c.Warnf("%s", e.Error())
-			}
+		if err != list {
+			warn(c, err)
 		}
+		warn(c, bad, regErr)
 		if c.Opt('v') && !c.PipeOut && !c.Opts.JSON {
 			m.detail(c, p)
 		}
@@ -147,7 +148,24 @@ func (m *Machine) detail(c *core.Ctx, p *Process) {
 	for _, x := range list {
 		c.Printf("vcpu %d %x %s\n", x.ID, x.Addr, x.State)
 	}
-	if err != nil {
+	warn(c, err)
+}
+
+// warn tells what is wrong, each thing once, but for what follows from a machine's not
+// being readable, which is told itself.
+func warn(c *core.Ctx, errs ...error) {
+	told := map[string]bool{}
+	for len(errs) > 0 {
+		err := errs[0]
+		errs = errs[1:]
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			errs = append(many.Unwrap(), errs...)
+			continue
+		}
+		if err == nil || err == errNoVM || told[err.Error()] {
+			continue
+		}
+		told[err.Error()] = true
 		c.Warnf("%s", err.Error())
 	}
 }
@@ -159,7 +177,7 @@ var memTable = &core.Table{
 }
 
 func runMem(c *core.Ctx) error {
-	return eachMachine(c, func(m *Machine, _ error) error {
+	return eachMachine(c, func(m *Machine, bad error) error {
 		list, err := m.Regions()
 		for _, r := range list {
 			host := "-"
@@ -172,9 +190,7 @@ func runMem(c *core.Ctx) error {
 			}
 			c.Row(out.Hex(r.Addr), m.Name, out.Hex(r.GPA), out.Hex(r.Len), protText(r.Prot), r.Name, host, flags)
 		}
-		if err != nil {
-			c.Warnf("%s", err.Error())
-		}
+		warn(c, bad, err)
 		return nil
 	})
 }

@@ -42,7 +42,7 @@ func runVCPU(c *core.Ctx) error {
 			return err
 		}
 	}
-	return eachMachine(c, func(m *Machine, _ error) error {
+	return eachMachine(c, func(m *Machine, wrong error) error {
 		list, err := m.VCPUs()
 		threads, bad := m.Threads()
 		for _, x := range list {
@@ -53,11 +53,7 @@ func runVCPU(c *core.Ctx) error {
 				return err
 			}
 		}
-		for _, e := range []error{err, bad} {
-			if e != nil {
-				c.Warnf("%s", e.Error())
-			}
-		}
+		warn(c, wrong, err, bad)
 		return nil
 	})
 }
