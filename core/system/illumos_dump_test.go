@@ -46,6 +46,11 @@ var theNode = sync.OnceValue(func() node { return makeNode(illumos.Real(), illum
 func makeNode(l *illumos.Layout, o illumos.Options, change func(*illumos.System)) node {
 	sc := illumos.Node()
 	sc.Kernel.Content, sc.Kernel.KPTI, sc.Kernel.MemBytes = o.Content, o.KPTI, 256<<20
+	return makeScenario(sc, l, change)
+}
+
+// makeScenario is makeNode for any scenario.
+func makeScenario(sc illumos.Scenario, l *illumos.Layout, change func(*illumos.System)) node {
 	sys := sc.Build(l)
 	if change != nil {
 		change(sys)

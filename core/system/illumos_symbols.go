@@ -1,10 +1,12 @@
 package system
 
 import (
+	"cmp"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/sym"
@@ -19,13 +21,16 @@ const (
 )
 
 // moduleSymbols makes the table that the ksyms image of a dump has (facts: reference/
-// illumos-formats.md section 2.1) of the modules' own: the local symbols of all modules
-// in their order, then the others; those without a value are left out.
+// illumos-formats.md section 2.1) of the modules' own: the local symbols of all modules,
+// then the others, in the order in which the modules' tables lie in memory; those
+// without a value are left out.
 func (k *IllumosKernel) moduleSymbols() (*sym.Table, error) {
 	var local, other, strs []byte
 	local = append(local, make([]byte, symbolSize)...)
 	strs = append(strs, 0)
-	for _, m := range k.modules {
+	mods := slices.Clone(k.modules)
+	slices.SortFunc(mods, func(a, b *KernelModule) int { return cmp.Compare(a.symspace, b.symspace) })
+	for _, m := range mods {
 		syms, names, err := m.rawSymbols(mapSpace{k})
 		if err != nil {
 			k.badModule("symbols of module '%s': %v", m.Name, err)
