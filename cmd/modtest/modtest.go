@@ -86,6 +86,12 @@ func OpenDamagedDump(t testing.TB, name string, dump []byte, modules ...*core.Mo
 	return s, s.warnings()
 }
 
+// OpenTarget is Open for a target of the test's own, which is closed after it.
+func OpenTarget(t testing.TB, target core.Target, modules ...*core.Module) *Session {
+	t.Helper()
+	return attach(t, target, modules)
+}
+
 func attachDump(t testing.TB, target *illumosdump.Target, modules []*core.Module) *Session {
 	t.Helper()
 	s := attach(t, target, modules)
