@@ -16,7 +16,7 @@ import (
 
 // PresentMemory is an ability of a KernelMemory most of which was never written, as a
 // sparse file: PresentRanges are the physical ranges that may hold anything but zeros,
-// ascending. A search need not read the rest.
+// ascending; nil if that is not known. A search need not read the rest.
 type PresentMemory interface {
 	PresentRanges() []mem.Mapping
 }
@@ -27,7 +27,7 @@ const maxGuess = 1 << 36
 // ranges are the physical ranges that a search reads.
 func (f *linuxFinder) ranges() []mem.Mapping {
 	if p, ok := f.mem.(PresentMemory); ok {
-		if r := p.PresentRanges(); len(r) > 0 {
+		if r := p.PresentRanges(); r != nil {
 			return r
 		}
 	}

@@ -44,7 +44,7 @@ type Target struct {
 	physical mem.Space
 	ranges   []mem.Mapping
 	present  []mem.Mapping // what of them was ever written; nil if that is not told
-	virtual  mem.Space // nil if it gives none
+	virtual  mem.Space     // nil if it gives none
 	notes    notes
 	details  []string // lines of ::status
 	warnings []string
