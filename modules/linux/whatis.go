@@ -5,6 +5,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/sym"
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
@@ -97,7 +98,7 @@ func whatisPerCPU(c *core.Ctx, w *core.Whatis) error {
 	for _, cpu := range cpus {
 		base := start + cpu.Offset
 		for at := range w.Match(mem.Addr(base), end-start) {
-			name := symbolName(c, uint64(at)-cpu.Offset)
+			name := perCPUName(k, uint64(at)-cpu.Offset)
 			w.ReportAddress(at, "CPU %d's copy of %s\n", cpu.ID, name)
 		}
 		for _, m := range k.Modules() {
@@ -112,14 +113,17 @@ func whatisPerCPU(c *core.Ctx, w *core.Whatis) error {
 	return nil
 }
 
-// symbolName is a symbol and an offset in it, or the address.
-func symbolName(c *core.Ctx, addr uint64) string {
-	ns := c.Namespace()
-	m, err := ns.LookupAddr(addr, 0)
-	if err != nil {
+// perCPUName is the name of a per-CPU variable and an offset in it, or its address among
+// those: such symbols lie in no load object.
+func perCPUName(k *system.LinuxKernel, addr uint64) string {
+	s, ok := k.Main().Table(sym.Symtab).ByAddr(addr, 0)
+	switch {
+	case !ok:
 		return fmt.Sprintf("%#x", addr)
+	case s.Value == addr:
+		return s.Name
 	}
-	return ns.Label(m, addr)
+	return fmt.Sprintf("%s+%#x", s.Name, addr-s.Value)
 }
 
 // whatisSlab answers for objects of the slab allocator, by the struct page of the address.
