@@ -52,8 +52,11 @@ func runDatasets(c *core.Ctx) error {
 		d.only = append(d.only, strings.TrimSuffix(a.Str, "/"))
 	}
 	var list []uint64
+	failed := false
+	// The pools before what is damaged are listed all the same.
 	if err := pools(v, func(a uint64) bool { list = append(list, a); return true }); err != nil {
-		return fmt.Errorf("can't walk spa: %w", err)
+		c.Warnf("can't walk spa: %s", err.Error())
+		failed = true
 	}
 	if c.HasAddr {
 		var err error
@@ -61,7 +64,6 @@ func runDatasets(c *core.Ctx) error {
 			return err
 		}
 	}
-	failed := false
 	for _, spa := range list {
 		if c.Err() != nil {
 			return core.ErrIntr
@@ -298,8 +300,8 @@ func (d *datasetLister) details(dir *dslDir, ds *dslDataset) {
 		if n := l.Quota.Of(dir.phys); n != 0 {
 			add("quota %v", d.size(l.Quota, dir.phys))
 		}
-		if n := l.Origin.Of(dir.phys); n != 0 {
-			add("origin %s", d.origin(n))
+		if o := d.origin(l.Origin.Of(dir.phys)); o != "" {
+			add("origin %s", o)
 		}
 	}
 	if created != 0 {
@@ -309,10 +311,14 @@ func (d *datasetLister) details(dir *dslDir, ds *dslDataset) {
 	}
 }
 
-// origin names the snapshot that has a number in the pool.
+// origin names the snapshot that has a number in the pool; "" is that which all are
+// clones of.
 func (d *datasetLister) origin(object uint64) string {
 	s := d.byNum[object]
-	if s == nil {
+	switch {
+	case object == 0, s != nil && s.addr == d.pool.origin:
+		return ""
+	case s == nil:
 		return fmt.Sprintf("object %d", object)
 	}
 	name, err := d.names.dir(s.dir)

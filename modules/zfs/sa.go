@@ -155,10 +155,9 @@ func attrOffset(v *kernel.View, table, id uint64) (off uint64, present bool, err
 	if err != nil {
 		return 0, false, err
 	}
-	at := l.Tab.Of(b) + 4*id
-	w, err := v.Bytes(at, 4, nil)
+	w, err := v.Bytes(l.Tab.Of(b)+4*id, 4, nil)
 	if err != nil {
-		return 0, false, kernel.Failed(err, "failed to read attribute offset table %x", at)
+		return 0, false, kernel.Failed(err, "failed to read attribute offset table %x", l.Tab.Of(b))
 	}
 	n := kernel.Field{Size: 4}.Of(w)
 	return bits(n, 0, 23), bits(n, 31, 1) != 0, nil

@@ -1,6 +1,7 @@
 package zfs
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 
@@ -100,21 +101,34 @@ func runSpa(c *core.Ctx) error {
 		return showSpa(c, v, c.Addr, true)
 	}
 	first := true
-	var failed error
+	var f failures
 	err := pools(v, func(a uint64) bool {
-		failed = showSpa(c, v, a, first)
+		f.add(c, showSpa(c, v, a, first))
 		first = false
-		return failed == nil && c.Err() == nil
+		return c.Err() == nil
 	})
 	switch {
-	case failed != nil:
-		return failed
 	case c.Err() != nil:
 		return core.ErrIntr
 	case err != nil:
-		return fmt.Errorf("can't walk spa: %w", err)
+		f.add(c, fmt.Errorf("can't walk spa: %w", err))
 	}
-	return nil
+	return f.last
+}
+
+// failures are what is wrong with some of several objects: it is said, and the others
+// are printed.
+type failures struct{ last error }
+
+// add notes an error, if it is one, and says the one before it.
+func (f *failures) add(c *core.Ctx, err error) {
+	if err == nil || errors.Is(f.last, core.ErrIntr) {
+		return
+	}
+	if f.last != nil && !errors.Is(f.last, core.ErrFailed) {
+		c.Warnf("%s", f.last.Error())
+	}
+	f.last = err
 }
 
 // showSpa prints a pool; the first one's devices have a heading.
@@ -190,9 +204,8 @@ func showVdevs(c *core.Ctx, v *kernel.View, addr uint64, head bool) error {
 	if head {
 		p.head()
 	}
-	if err := p.show(root, 0); err != nil {
-		return err
-	}
+	var f failures
+	f.add(c, p.show(root, 0))
 	for _, aux := range []struct {
 		name     string
 		n, array kernel.Field
@@ -202,15 +215,13 @@ func showVdevs(c *core.Ctx, v *kernel.View, addr uint64, head bool) error {
 			continue
 		}
 		list, err := pointers(v, aux.name+" vdevs", aux.array.Of(b), n, maxChildren)
-		if err != nil {
-			return err
+		f.add(c, err)
+		if err == nil {
+			p.line("%-?s %-9s %-12s %s\n", "-", "-", "-", aux.name)
 		}
-		p.line("%-?s %-9s %-12s %s\n", "-", "-", "-", aux.name)
 		for _, a := range list {
-			if err := p.show(a, 2); err != nil {
-				return err
-			}
+			f.add(c, p.show(a, 2))
 		}
 	}
-	return nil
+	return f.last
 }

@@ -176,20 +176,14 @@ func (p *vdevPrinter) show(addr uint64, depth int) error {
 	if err != nil {
 		return err
 	}
-	// What is wrong with one is said, and the others are printed.
-	var failed error
+	var f failures
 	for _, a := range list {
-		if err := p.show(a, depth+2); err != nil {
-			if errors.Is(err, core.ErrIntr) {
-				return err
-			}
-			if failed != nil {
-				p.c.Warnf("%s", failed.Error())
-			}
-			failed = err
+		err := p.show(a, depth+2)
+		if f.add(p.c, err); errors.Is(err, core.ErrIntr) {
+			break
 		}
 	}
-	return failed
+	return f.last
 }
 
 func (p *vdevPrinter) row(addr uint64, l *vdevLayout, b []byte, depth int) error {
