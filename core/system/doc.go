@@ -1,5 +1,5 @@
 // Package system turns the bytes a target gives into something that runs: a Linux or
-// illumos user process, an ELF file that is not running, an illumos kernel.
+// illumos user process, an ELF file that is not running, an illumos kernel, a Linux kernel.
 //
 // # A process
 //
@@ -66,7 +66,45 @@
 // registers that were not saved. User threads' registers in user mode are in struct
 // regs at the top of their kernel stacks (TrapRegisters).
 //
+// # A Linux kernel
+//
+// LinuxKernel is a Linux kernel of amd64 in the physical memory of a machine
+// (KernelMemory): of a dump, of a guest, of the machine itself. Nothing but that memory
+// is needed; what else a container gives (Processors, VMCoreInfo, PhysicalRanges,
+// PresentMemory, KernelVirtual) makes finding it quicker, or has registers.
+//
+//   - Finding. Four ways, the cheapest first: VMCOREINFO that came with the memory; a
+//     CPU's interrupt table, read through its page table (the kernel's half of KPTI's
+//     pair: bit 12 of CR3 cleared), whose handlers are in the image; images at every 2 MB,
+//     by their first bytes; VMCOREINFO anywhere in memory, which has to agree with memory
+//     (a nested guest's does not). The image lies in one piece, at phys_base plus what a
+//     VA is above __START_KERNEL_map, so that it is read before any page table.
+//   - Symbols. kallsyms (core/sym/kallsyms), by VMCOREINFO's SYMBOL(kallsyms_*) or by what
+//     the tables look like; they are of the load object vmlinux and print bare. Modules
+//     have ELF tables in memory (struct mod_kallsyms), read when they are asked for.
+//   - Page tables. init_top_pgt, of four or five levels by __pgtable_l5_enabled; a process'
+//     by mm->pgd. Where tables are missing the map of all memory serves, by arithmetic.
+//   - Types. The kernel's BTF and each module's, split from it (btf_modules). BTF has no
+//     types of variables but per-CPU ones: modules of xmdb declare what they use
+//     (DeclareVariables). Members are found by name, alternatives beside the use.
+//   - CPUs and tasks. Per-CPU areas by __per_cpu_offset; the task of a CPU is current_task,
+//     or pcpu_hot's. Which processor of the container is which CPU is told by gsbase.
+//   - Registers. Of a task that runs those of its CPU; of any other the struct
+//     inactive_task_frame that switching left at thread.sp.
+//   - Stacks. By ORC (core/unwind/orc), with tables of the image and of modules read from
+//     memory; interrupts and exceptions are crossed, a user's registers end a walk.
+//   - Processes. OpenProcess makes one a target (LinuxUser): areas from the maple tree, or
+//     the list of kernels before 6.1, the auxiliary vector from mm->saved_auxv.
+//
+// Lists are bounded and looked at for loops; what is wrong with them is a warning, once.
+// A machine that runs is looked at anew at every Moment (Refresh): pages and lists are
+// forgotten, symbols and types stay.
+//
 // # Not handled
+//
+// Linux kernels of other architectures, and of Xen PV domains. Return addresses that
+// ftrace's graph tracer replaced. User memory that is swapped out, or in a file and not
+// mapped.
 //
 // Thread-local storage of libraries other than with glibc. Objects mapped by hand
 // without the run-time linker are found only if a file backs them.
