@@ -140,7 +140,7 @@ func TestDatasets(t *testing.T) {
 		if r := s.Run("::zfs_datasets -s | ::print dsl_dataset_t ds_object").OK(); strings.Count(r.Out, "\n") != held {
 			t.Errorf("%d in the pipe, want %d", strings.Count(r.Out, "\n"), held)
 		}
-		if r := s.Run(hexCmd(backup.Addr, "::zfs_datasets -a")).OK(); !strings.Contains(r.Out, " backup/$FREE\n") || !strings.Contains(r.Out, " backup/$MOS\n") {
+		if r := s.Run(hexCmd(backup.Addr, "::zfs_datasets -as")).OK(); !strings.Contains(r.Out, " backup/$FREE\n") || !strings.Contains(r.Out, " backup/$ORIGIN@$ORIGIN\n") || !strings.Contains(r.Out, " backup/$MOS\n") {
 			t.Errorf("%s", r.Out)
 		}
 		if r := s.Run("::zfs_datasets zones/nothing"); !strings.Contains(r.Err, "no data set of the name is in memory") {

@@ -21,10 +21,12 @@ const (
 	snapMap      = 14 // DMU_OT_DSL_DS_SNAP_MAP: no bonus buffer, but a map of snapshots' names
 )
 
-// dslPoolLayout is where a pool has its own object set.
+// dslPoolLayout is where a pool has its own object set and the snapshot $ORIGIN@$ORIGIN:
+// that is empty, and all file systems that are clones of no other are clones of it.
 type dslPoolLayout struct {
-	Size uint64       `ctf:"sizeof"`
-	Meta kernel.Field `ctf:"dp_meta_objset"`
+	Size   uint64       `ctf:"sizeof"`
+	Meta   kernel.Field `ctf:"dp_meta_objset"`
+	Origin kernel.Field `ctf:"dp_origin_snap,optional"`
 }
 
 // dirLayout is what beside its name a dsl_dir_t has. Until 2015 the user of a buffer
@@ -91,28 +93,28 @@ type dslPool struct {
 	dirs     []*dslDir
 	datasets []*dslDataset
 	objset   uint64            // the MOS
+	origin   uint64            // the dsl_dataset_t of $ORIGIN@$ORIGIN
 	maps     map[uint64]uint64 // dnode_t of maps of snapshots' names by their objects' numbers
 }
 
-// metaObjset is the object set of a pool itself.
-func metaObjset(v *kernel.View, spa uint64) (uint64, error) {
+// metaObjset is the object set of a pool itself, and the snapshot that is empty.
+func metaObjset(v *kernel.View, spa uint64) (mos, origin uint64, err error) {
 	l, b, err := readSpa(v, spa)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	dsl := l.Dsl.Of(b)
 	if dsl == 0 {
-		return 0, fmt.Errorf("spa_t %x has no dsl_pool_t", spa)
+		return 0, 0, fmt.Errorf("spa_t %x has no dsl_pool_t", spa)
 	}
 	pl, pb, err := read(v, "dsl_pool_t", dsl, func(l *dslPoolLayout) uint64 { return l.Size })
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	mos := pl.Meta.Of(pb)
-	if mos == 0 {
-		return 0, fmt.Errorf("dsl_pool_t %x has no object set", dsl)
+	if mos = pl.Meta.Of(pb); mos == 0 {
+		return 0, 0, fmt.Errorf("dsl_pool_t %x has no object set", dsl)
 	}
-	return mos, nil
+	return mos, pl.Origin.Of(pb), nil
 }
 
 // readDslPool collects a pool's data sets. What of it cannot be read is warned of; an
@@ -126,11 +128,11 @@ func readDslPool(c *core.Ctx, v *kernel.View, spa uint64) (*dslPool, error) {
 	if p.physical, err = kernel.Lay[datasetPhysLayout](v, "dsl_dataset_phys_t"); err != nil {
 		return nil, err
 	}
-	mos, err := metaObjset(v, spa)
+	mos, origin, err := metaObjset(v, spa)
 	if err != nil {
 		return p, err
 	}
-	p.objset = mos
+	p.objset, p.origin = mos, origin
 	dl, err := kernel.Lay[dbufLayout](v, "dmu_buf_impl_t")
 	if err != nil {
 		return nil, err
@@ -208,7 +210,7 @@ func (p *dslPool) snapshot(d *dslDataset) bool {
 func eachObjset(c *core.Ctx, v *kernel.View, f func(objset uint64) error) error {
 	var failed error
 	err := pools(v, func(spa uint64) bool {
-		mos, err := metaObjset(v, spa)
+		mos, _, err := metaObjset(v, spa)
 		if err != nil {
 			c.Warnf("%s", err.Error())
 			return true
