@@ -31,9 +31,6 @@ type vcpuLayout struct {
 // vcpuStates are the values of enum vcpu_state.
 var vcpuStates = []string{"idle", "frozen", "running", "sleeping"}
 
-// noCPU is NOCPU.
-const noCPU = -1
-
 // vcpu reads a vCPU of bhyve.
 func (g *bhyveVM) vcpu(m *Machine, id int, at uint64) (*VCPU, error) {
 	l, err := kernel.Lay[vcpuLayout](g.v, "struct vcpu")

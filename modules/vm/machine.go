@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 
@@ -75,9 +74,6 @@ type hypervisor interface {
 
 // hypervisors are those that are looked for, in the order of ::vm.
 var hypervisors = []hypervisor{bhyve{}, illumosKVM{}}
-
-// errNoHypervisor is that the host's kernel has none of them loaded.
-var errNoHypervisor = errors.New("neither bhyve (vmm) nor KVM (kvm) is loaded")
 
 // Machines gives the machines of the host, bhyve's first. An error ends those of one
 // hypervisor; a kernel that has none loaded gives none.

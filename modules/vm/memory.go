@@ -7,9 +7,6 @@ import (
 	"github.com/xmdb/xmdb/core/mem"
 )
 
-// maxRegions bounds a machine's pieces of memory.
-const maxRegions = 65536
-
 // Region is a piece of guest-physical memory.
 type Region struct {
 	Addr   uint64 // of the structure that describes it: struct mem_map, kvm_memory_slot

@@ -26,7 +26,7 @@ var errNotTouched = errors.New("the guest has not touched the page")
 
 // nestedSpace is a guest's memory by its nested page tables: what the guest has touched.
 type nestedSpace struct {
-	v      *kernel.View
+	virt   mem.Space // the host kernel's
 	phys   mem.Space
 	root   uint64 // kernel address of the table at the top
 	levels int
@@ -52,7 +52,7 @@ func (g *bhyveVM) nested() (*nestedSpace, error) {
 	if !ok {
 		return nil, errors.New("the target has no physical memory")
 	}
-	s := &nestedSpace{v: g.v, phys: ph.Physical(), levels: tableLevels, valid: eptAccess}
+	s := &nestedSpace{virt: g.v.Space(), phys: ph.Physical(), levels: tableLevels, valid: eptAccess}
 	if g.vendor == AMD {
 		s.valid = rviPresent
 	}
@@ -141,7 +141,7 @@ func (s *nestedSpace) Translate(gpa uint64) (pa, n uint64, err error) {
 func (s *nestedSpace) entry(table, at uint64, level int) (uint64, error) {
 	sp, base := s.phys, table
 	if level == s.levels-1 {
-		sp, base = s.v.Space(), s.root
+		sp, base = s.virt, s.root
 	}
 	e, err := mem.ReadUint(sp, mem.Addr(base+at), 8, binary.LittleEndian)
 	if err != nil {
