@@ -90,20 +90,22 @@ func nodePath(v *kernel.View, node uint64) (string, error) {
 	return "/" + strings.Join(names, "/"), nil
 }
 
-// containerCgroup finds the id in the path of a cgroup that an engine made: 64 hex digits
-// behind its name, of docker, podman (libpod), containerd and its Kubernetes forms; lxc
-// gives names.
-var containerCgroup = regexp.MustCompile(`(?:^|/)(?:docker[/-]|libpod-|cri-containerd[:-]|containerd/|crio-)(?:[^/]*/)?([0-9a-f]{12})[0-9a-f]{52}(?:\.scope)?(?:/|$)` +
-	`|/kubepods[^/]*/(?:[^/]+/)*([0-9a-f]{12})[0-9a-f]{52}(?:/|$)` +
-	`|(?:^|/)(?:lxc|lxc\.payload)[/.]([^/]+)(?:/|$)`)
+// Cgroups that engines make for containers. Docker, podman (libpod), containerd with its
+// Kubernetes forms and CRI-O put 64 hexadecimal digits into the name; lxc names its own.
+var (
+	hexCgroup = regexp.MustCompile(`(?:^|/)(?:docker[/-]|libpod-|cri-containerd[:-]|containerd/|crio-)(?:[^/]*/)?([0-9a-f]{12})[0-9a-f]{52}(?:\.scope)?(?:/|$)` +
+		`|/kubepods[^/]*/(?:[^/]+/)*([0-9a-f]{12})[0-9a-f]{52}(?:/|$)`)
+	lxcCgroup = regexp.MustCompile(`(?:^|/)(?:lxc/|lxc\.payload[./])[^/]+`)
+)
 
-// containerOfPath gives the id of the container that a cgroup's path names; "" if none.
-func containerOfPath(path string) string {
-	m := containerCgroup.FindStringSubmatch(path)
+// containerOfPath gives the id of the container that a cgroup's path names, "" if it names
+// none; lxc is the cgroup of an lxc container, which has no id in it.
+func containerOfPath(path string) (id, lxc string) {
+	m := hexCgroup.FindStringSubmatch(path)
 	for _, id := range m[min(1, len(m)):] {
 		if id != "" {
-			return id
+			return id, ""
 		}
 	}
-	return ""
+	return "", lxcCgroup.FindString(path)
 }

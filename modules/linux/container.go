@@ -1,8 +1,10 @@
 package linux
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/out"
@@ -31,7 +33,7 @@ type container struct {
 
 // zoneOf tells which container a task is in.
 func zoneOf(v *kernel.View, t *task) (id, cgroup string, in pidIn, err error) {
-	id = globalZone
+	id, lxc := globalZone, ""
 	groups, err := cgroups(v, t.l.CGroups.Of(t.b))
 	for _, g := range groups {
 		path, perr := cgroupPath(v, g)
@@ -42,8 +44,9 @@ func zoneOf(v *kernel.View, t *task) (id, cgroup string, in pidIn, err error) {
 		if cgroup == "" {
 			cgroup = path
 		}
-		if found := containerOfPath(path); found != "" {
-			id, cgroup = found, path
+		var found string
+		if found, lxc = containerOfPath(path); found != "" || lxc != "" {
+			id, cgroup = cmp.Or(found, globalZone), path
 			break
 		}
 	}
@@ -54,14 +57,53 @@ func zoneOf(v *kernel.View, t *task) (id, cgroup string, in pidIn, err error) {
 	if _, in, perr = numbers(v, pid); perr != nil {
 		return id, cgroup, in, perr
 	}
-	if id == globalZone && in.level > 0 {
+	switch {
+	case id != globalZone:
+	case in.level > 0:
 		n, nerr := namespaceNumber(v, "struct pid_namespace", in.space)
 		if nerr != nil {
 			return id, cgroup, in, nerr
 		}
 		id = fmt.Sprint(n)
+	case lxc != "":
+		id = lxcZone(v, lxc)
 	}
 	return id, cgroup, in, err
+}
+
+// lxcZone is the id of an lxc container by its cgroup, for those of its processes that are
+// not in its pid namespace: the number of the namespace that the others are in, else the
+// cgroup's name.
+func lxcZone(v *kernel.View, cgroup string) string {
+	type memoKey struct{}
+	ids, _ := core.Memo(v.Session(), memoKey{}, func() (map[string]string, error) {
+		ids := map[string]string{}
+		for a, err := range processes(v) {
+			if err != nil {
+				break
+			}
+			t, err := readTask(v, a)
+			if err != nil {
+				continue
+			}
+			groups, _ := cgroups(v, t.l.CGroups.Of(t.b))
+			for _, g := range groups {
+				path, _ := cgroupPath(v, g)
+				_, lxc := containerOfPath(path)
+				if lxc == "" || ids[lxc] != "" {
+					continue
+				}
+				pid, _ := t.threadPid(v)
+				if _, in, err := numbers(v, pid); err == nil && in.level > 0 {
+					if n, err := namespaceNumber(v, "struct pid_namespace", in.space); err == nil {
+						ids[lxc] = fmt.Sprint(n)
+					}
+				}
+			}
+		}
+		return ids, nil
+	})
+	return cmp.Or(ids[cgroup], cgroup[strings.LastIndexAny(cgroup, "/")+1:])
 }
 
 // namespaceNumber is what /proc/PID/ns shows in brackets.
@@ -168,9 +210,9 @@ func containerDcmds() []*core.Dcmd {
 	return []*core.Dcmd{{
 		Name: "zone", Usage: "?[-pv]", Descr: "containers and what runs in none", Type: "struct task_struct",
 		Help: `Lists containers: processes in a pid namespace other than the initial one, or in a
-cgroup of docker, podman (libpod), containerd, CRI-O or lxc. The first row, global, is
-what runs in none. A container's id is the beginning of the hexadecimal number in its
-cgroup's name, else the number of its pid namespace.
+cgroup of docker, podman (libpod), containerd, CRI-O or lxc; a mount namespace alone makes
+none. The first row, global, is what runs in none. A container's id is the beginning of
+the hexadecimal number in its cgroup's name, else the number of its pid namespace.
 
 With an address the container that the process is in. Into a pipe go the addresses of
 containers' first processes, with -p those of all their processes:

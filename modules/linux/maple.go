@@ -9,8 +9,9 @@ import (
 )
 
 // A maple tree (include/linux/maple_tree.h, lib/maple_tree.c) keeps entries by ranges of
-// indices. A pointer to a node is an internal entry: bits 3 to 6 are the node's type, the
-// low 8 are none of its address. A node's pivots are the last indices of its slots; the
+// indices. The root's pointer to a node is an internal entry; in a node that is no leaf
+// every entry is such a pointer. Bits 3 to 6 of one are the node's type, the low 8 are none
+// of its address. A node's pivots are the last indices of its slots; the
 // last slot of a node has none, and in a node that is not full the pivots after the end
 // are zero.
 const (
@@ -116,7 +117,7 @@ func (w *mapleWalk) visit(e, first, last uint64, depth int) error {
 		}
 		if typ == mapleLeaf64 {
 			err = w.give(entry{first, end, s})
-		} else if isNode(s) {
+		} else if s != 0 {
 			err = w.visit(s, first, end, depth+1)
 		}
 		if err != nil || w.done || end == last {
