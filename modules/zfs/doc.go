@@ -21,6 +21,15 @@
 // CPU. hashtable.go goes through either table; which bucket something is in does not
 // matter to it, so it does not know the hash functions.
 //
+// The space of a device at the top is cut into metaslabs (metaslab_t in vdev_ms), which
+// are a group (metaslab_group_t), which belongs to a class of the pool's devices. What
+// a metaslab has free is in its space map on disk and, while it is loaded, in a range
+// tree; more range trees hold what changes. A range_tree_t keeps its segments in a
+// zfs_btree_t, whose nodes have the elements themselves (btree.go), of one of three
+// types; before that it was an avl_tree_t of range_seg_t (rangetree.go). Formats that
+// are the same on disk everywhere, block pointers, space map entries, ZAP leaves, ACL
+// entries, are decoded where they are printed, with their constants.
+//
 // # Invariants
 //
 // Members are found by name in the kernel's type data. What ZFS shares with the
@@ -31,7 +40,14 @@
 //
 // # Differences
 //
-// ::zio_stuck, ::txg_state and ::zfs_datasets are not in MDB. ::abuf_find goes on to the
+// ::zio_stuck, ::txg_state and ::zfs_datasets are not in MDB, nor is the walker range_tree
+// and the histogram that ::range_tree -h draws. What is wrong with one of several pools,
+// devices or metaslabs is said, and the others are printed, where MDB stops. A metaslab
+// that has no tree of some kind counts as nothing of it; MDB cannot read it. ::range_tree
+// knows trees whose segments have gaps. ::sm_entries without a length prints an entry of
+// two words whole. ::zap_leaf prints text that fills a chunk, and reads no more than the
+// 4K that -4 says. ::rrwlock needs no rrw_tsd_key, which MDB reads for nothing. Of a scrub
+// that counted nothing of a size a ratio is a dash. ::abuf_find goes on to the
 // hash table where MDB gives up. ::dbuf_stats of a kernel without dbufs does not divide
 // by their number.
 package zfs
