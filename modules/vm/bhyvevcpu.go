@@ -13,7 +13,6 @@ type vcpuLayout struct {
 	RunState  kernel.Field `ctf:"run_state,optional"` // since 2020-11
 	SIPI      kernel.Field `ctf:"sipi_vector,optional"`
 	HostCPU   kernel.Field `ctf:"hostcpu"`
-	LastCPU   kernel.Field `ctf:"lastloccpu"`
 	VLAPIC    kernel.Field `ctf:"vlapic"`
 	IntInfo   kernel.Field `ctf:"exitintinfo|exit_intinfo"`
 	NMI       kernel.Field `ctf:"nmi_pending"`
@@ -23,8 +22,6 @@ type vcpuLayout struct {
 	HasError  kernel.Field `ctf:"exc_errcode_valid,optional"`
 	Error     kernel.Field `ctf:"exc_errcode,optional"`
 	ExcInfo   kernel.Field `ctf:"exc_pending,optional"`
-	NextRIP   kernel.Field `ctf:"nextrip"`
-	XCR0      kernel.Field `ctf:"guest_xcr0"`
 	Exit      kernel.Field `ctf:"exitinfo"`
 }
 
@@ -52,8 +49,11 @@ func (g *bhyveVM) vcpu(m *Machine, id int, at uint64) (*VCPU, error) {
 		return nil, err
 	}
 	c.Events = bhyveEvents(l, b)
-	if g.vendor == AMD {
+	switch g.vendor {
+	case AMD:
 		g.svmExit(c)
+	case Intel:
+		g.posted(c)
 	}
 	return c, nil
 }
@@ -84,6 +84,12 @@ func intEvent(w uint64) (Event, bool) {
 	return e, true
 }
 
+// Bits of enum vcpu_run_state.
+const (
+	runPendInit = 1 << 14
+	runPendSIPI = 1 << 15
+)
+
 // bhyveEvents are what bhyve will inject at the next entry, and what an exit cut off
 // (IntInfo).
 func bhyveEvents(l *vcpuLayout, b []byte) (list []Event) {
@@ -104,6 +110,12 @@ func bhyveEvents(l *vcpuLayout, b []byte) (list []Event) {
 	}
 	if l.ExtINT.Of(b) != 0 {
 		list = append(list, Event{Kind: "extint", Vector: -1})
+	}
+	if l.RunState.Of(b)&runPendInit != 0 {
+		list = append(list, Event{Kind: "init", Vector: -1})
+	}
+	if l.RunState.Of(b)&runPendSIPI != 0 {
+		list = append(list, Event{Kind: "sipi", Vector: int(l.SIPI.Of(b))})
 	}
 	return list
 }

@@ -50,6 +50,14 @@ type vcpuVMX struct {
 // mpStates are the values of mp_state (kvm.h).
 var mpStates = []string{"running", "uninitialized", "init", "halted", "sipi"}
 
+// mpSIPI is KVM_MP_STATE_SIPI_RECEIVED.
+const mpSIPI = 4
+
+// kvmExits are the values of a kvm_run's exit_reason (kvm.h): why the vCPU's thread went
+// back to qemu.
+var kvmExits = []string{"UNKNOWN", "EXCEPTION", "IO", "HYPERCALL", "DEBUG", "HLT", "MMIO", "IRQ_WINDOW_OPEN", "SHUTDOWN", "FAIL_ENTRY", "INTR",
+	"SET_TPR", "TPR_ACCESS", "S390_SIEIC", "S390_RESET", "DCR", "NMI", "INTERNAL_ERROR"}
+
 // Bits of regs_avail (enum kvm_reg): the general registers in order, rip, the PDPT.
 const (
 	kvmRIP  = 16
@@ -80,19 +88,32 @@ func (g *kvmVM) vcpu(m *Machine, at uint64) (*VCPU, error) {
 	if c.State == "running" && c.HostCPU < 0 {
 		c.State = "sleeping" // it may run, and its thread is elsewhere
 	}
-	c.Exit = g.lastExit(at)
+	c.Exit = g.lastExit(at, l.Run.Of(b))
 	c.Events = kvmEvents(l, b)
 	return c, nil
 }
 
-// lastExit is why the vCPU left the guest: the processor's reason.
-func (g *kvmVM) lastExit(at uint64) Exit {
+// lastExit is why the vCPU left the guest: the processor's reason, and what qemu was
+// told last.
+func (g *kvmVM) lastExit(at, run uint64) Exit {
 	l, b, err := read(g.v, "struct vcpu_vmx", at, func(l *vcpuVMX) uint64 { return l.Size })
 	if err != nil {
 		return Exit{}
 	}
 	n := l.Exit.Of(b)
-	return Exit{Known: true, Code: n, Reason: vmxExit(n)}
+	e := Exit{Known: true, Code: n, Reason: vmxExit(n)}
+	rl, rb, err := read(g.v, "struct kvm_run", run, func(l *struct {
+		Size   uint64       `ctf:"sizeof"`
+		Reason kernel.Field `ctf:"exit_reason"`
+	}) uint64 {
+		return l.Size
+	})
+	if err == nil {
+		if n := rl.Reason.Of(rb); n < uint64(len(kvmExits)) {
+			e.Detail = "qemu was told " + kvmExits[n]
+		}
+	}
+	return e
 }
 
 func kvmEvents(l *kvmVCPU, b []byte) (list []Event) {
@@ -108,6 +129,9 @@ func kvmEvents(l *kvmVCPU, b []byte) (list []Event) {
 	}
 	if l.Intr.Of(b) != 0 {
 		list = append(list, Event{Kind: "intr", Vector: int(l.IntrNr.Of(b))})
+	}
+	if l.MPState.Of(b) == mpSIPI {
+		list = append(list, Event{Kind: "sipi", Vector: int(l.SIPI.Of(b) & 0xff)})
 	}
 	return list
 }

@@ -169,7 +169,7 @@ type Exit struct {
 
 // Event is an interrupt or an exception that a vCPU has not taken yet.
 type Event struct {
-	Kind   string // "intr", "nmi", "extint", "exception"; "irr": it waits in the local APIC
+	Kind   string // "intr", "nmi", "extint", "exception", "init", "sipi"; "irr": it waits in the local APIC, "pir": it is posted to it
 	Vector int    // -1 if it is not known, or there is none
 	Error  Value  // error code of an exception
 }

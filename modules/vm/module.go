@@ -209,33 +209,33 @@ func protText(p mem.Prot) string {
 // without an address.
 func walkers() []*core.Walker {
 	return []*core.Walker{
-		{Name: "vm", Descr: "walk virtual machines: struct vm, struct kvm", Walk: walkOf(func(m *Machine, yield func(uint64) bool) error {
-			yield(m.Addr)
+		{Name: "vm", Descr: "walk virtual machines: struct vm, struct kvm", Walk: walkOf(func(m *Machine, yield walked) error {
+			yield(m.Addr, m.pick("struct vm", "struct kvm"))
 			return nil
 		})},
-		{Name: "vcpu", Descr: "given a virtual machine, walk its vCPUs", Addr: core.AddrOptional, Walk: walkOf(func(m *Machine, yield func(uint64) bool) error {
+		{Name: "vcpu", Descr: "given a virtual machine, walk its vCPUs", Addr: core.AddrOptional, Walk: walkOf(func(m *Machine, yield walked) error {
 			list, err := m.VCPUs()
 			for _, x := range list {
-				if !yield(x.Addr) {
+				if !yield(x.Addr, m.pick("struct vcpu", "struct kvm_vcpu")) {
 					return nil
 				}
 			}
 			return err
 		})},
-		{Name: "vmmem", Descr: "given a virtual machine, walk its memory maps or slots", Addr: core.AddrOptional, Walk: walkOf(func(m *Machine, yield func(uint64) bool) error {
+		{Name: "vmmem", Descr: "given a virtual machine, walk its memory maps or slots", Addr: core.AddrOptional, Walk: walkOf(func(m *Machine, yield walked) error {
 			list, err := m.Regions()
 			for _, r := range list {
-				if !yield(r.Addr) {
+				if !yield(r.Addr, m.pick("struct mem_map", "struct kvm_memory_slot")) {
 					return nil
 				}
 			}
 			return err
 		})},
 		{Name: "vmobject", Descr: "given a virtual machine of bhyve's, walk the vm_objects of its memory", Addr: core.AddrOptional, Type: "struct vm_object",
-			Walk: walkOf(func(m *Machine, yield func(uint64) bool) error {
+			Walk: walkOf(func(m *Machine, yield walked) error {
 				list, err := m.Regions()
 				for _, r := range list {
-					if r.Object != 0 && !yield(r.Object) {
+					if r.Object != 0 && !yield(r.Object, "struct vm_object") {
 						return nil
 					}
 				}
@@ -244,14 +244,25 @@ func walkers() []*core.Walker {
 	}
 }
 
+// walked takes an element of a walk: its address and type.
+type walked func(addr uint64, typ string) bool
+
+// pick gives what depends on the hypervisor.
+func (m *Machine) pick(ofBhyve, ofKVM string) string {
+	if m.Kind == KVM {
+		return ofKVM
+	}
+	return ofBhyve
+}
+
 // walkOf makes a walk of what each machine, or the one at the address, has.
-func walkOf(each func(m *Machine, yield func(uint64) bool) error) func(*core.Ctx, mem.Addr, bool) iter.Seq2[core.Elem, error] {
+func walkOf(each func(m *Machine, yield walked) error) func(*core.Ctx, mem.Addr, bool) iter.Seq2[core.Elem, error] {
 	return func(c *core.Ctx, start mem.Addr, has bool) iter.Seq2[core.Elem, error] {
 		return func(yield func(core.Elem, error) bool) {
 			v := kernel.Of(c.Session)
 			stopped := false
-			one := func(a uint64) bool {
-				stopped = !yield(core.Elem{Val: a}, nil)
+			one := func(a uint64, typ string) bool {
+				stopped = !yield(core.Elem{Val: a, Type: v.TypeOrNil(typ)}, nil)
 				return !stopped
 			}
 			seen := false

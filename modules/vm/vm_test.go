@@ -85,8 +85,9 @@ func TestVM(t *testing.T) {
 var states = map[string]string{"RUNNABLE": "running", "HALTED": "halted", "RUNNING": "running", "SLEEPING": "sleeping", "FROZEN": "frozen", "IDLE": "idle"}
 
 // pending is what a vCPU has not taken yet, as ::vcpu shows it.
-func pending(m *illumos.BuiltVM, c *illumos.BuiltVCPU, amd bool) string {
+func pending(host string, m *illumos.BuiltVM, c *illumos.BuiltVCPU) string {
 	var list []string
+	amd := host != "vms intel"
 	if c.IntInfo != 0 {
 		list = append(list, fmt.Sprintf("intr %x", c.IntInfo&0xff))
 	}
@@ -102,6 +103,12 @@ func pending(m *illumos.BuiltVM, c *illumos.BuiltVCPU, amd bool) string {
 	}
 	if c.ExtINT {
 		list = append(list, "extint")
+	}
+	if c.SIPI != 0 && host == "vms gate" {
+		list = append(list, fmt.Sprintf("sipi %x", c.SIPI))
+	}
+	if len(c.Posted) != 0 && !amd { // two, ascending
+		list = append(list, fmt.Sprintf("pir %x, pir %x", c.Posted[1], c.Posted[0]))
 	}
 	if c.Intr >= 0 && (amd || m.Kind == "kvm") { // of bhyve's on Intel's it is in the VMCS
 		list = append(list, fmt.Sprintf("intr %x", c.Intr))
@@ -148,7 +155,7 @@ func vcpuLine(host string, m *illumos.BuiltVM, i int) string {
 	if c.Halted {
 		st = "halted"
 	}
-	return fmt.Sprintf("%016x %3d %-9s %3s %-16s %-18s %-17s %-16s %s\n", c.Addr, i, st, cpu, thread, exit, rip, cr3, pending(m, c, amd))
+	return fmt.Sprintf("%016x %3d %-9s %3s %-16s %-18s %-17s %-16s %s\n", c.Addr, i, st, cpu, thread, exit, rip, cr3, pending(host, m, c))
 }
 
 func TestVCPU(t *testing.T) {
@@ -166,6 +173,9 @@ func TestVCPU(t *testing.T) {
 		}
 		s.Run("::vcpu").OK().Want(all)
 		s.Run("::vm | ::vcpu").OK().Want(all)
+		web := sys.VMs[0]
+		s.Run(fmt.Sprintf("%x::walk vcpu | ::print hostcpu ! head -1", web.Addr)).OK().Want("hostcpu = 0x1\n")
+		s.Run(fmt.Sprintf("%x::walk vmmem | ::print struct mem_map len ! head -1", web.Addr)).OK().Want(fmt.Sprintf("len = 0x%x\n", web.Mem[0].Len))
 	})
 }
 
@@ -227,6 +237,9 @@ func TestExits(t *testing.T) {
 		show(web.VCPUs[2]).Match(fmt.Sprintf(`last exit: INOUT \(port %x out %d value %x\)$`, io.Port, io.Bytes, io.EAX))
 		show(web.VCPUs[3]).Match(fmt.Sprintf(`last exit: (INST|MMIO)_EMUL \(gpa %x\)$`, emul.GPA))
 		show(db.VCPUs[0]).Match(fmt.Sprintf(`last exit: WRMSR \(msr %x value %x\)$`, msr.MSR, msr.Value))
+		if host == "vms intel" {
+			show(sys.VMs[3].VCPUs[1]).Match(`last exit: HLT \(qemu was told INTR\)$`)
+		}
 		show(sys.VMs[2].VCPUs[0]).Match(`last exit: SUSPENDED \(poweroff\)$`)
 		if host != "vms intel" {
 			show(web.VCPUs[3]).Match(fmt.Sprintf(`processor's reason: NPF info %x %x$`, web.VCPUs[3].HW.Info1, emul.GPA))

@@ -131,3 +131,29 @@ func (g *bhyveVM) fromExit(r *Regs, c *VCPU) error {
 	}
 	return nil
 }
+
+// posted adds to a vCPU the interrupts that are posted to its local APIC (SDM volume 3,
+// 30.6), of processors that take them without an exit.
+func (g *bhyveVM) posted(c *VCPU) {
+	at := g.l.Cookie.Of(g.b)
+	array, err := g.v.Member("struct vmx", "pir_desc")
+	if err != nil {
+		return
+	}
+	l, err := kernel.Lay[struct {
+		Size uint64       `ctf:"sizeof"`
+		PIR  kernel.Field `ctf:"pir"`
+	}](g.v, "struct pir_desc")
+	if err != nil || uint64(c.ID+1)*l.Size > array.Size {
+		return
+	}
+	b, err := g.v.Bytes(at+array.Off+uint64(c.ID)*l.Size, l.Size, nil)
+	if err != nil {
+		return // its registers are unknown for the same reason, which is told there
+	}
+	for n := int(l.PIR.Size)*8 - 1; n >= 0; n-- {
+		if b[l.PIR.Off+uint64(n/8)]>>(n%8)&1 != 0 {
+			c.Events = append(c.Events, Event{Kind: "pir", Vector: n})
+		}
+	}
+}
