@@ -25,24 +25,23 @@ type softcLayout struct {
 }
 
 type vmLayout struct {
-	Size      uint64       `ctf:"sizeof"`
-	Cookie    kernel.Field `ctf:"cookie"`
-	VHPET     kernel.Field `ctf:"vhpet"`
-	VIOAPIC   kernel.Field `ctf:"vioapic"`
-	VATPIC    kernel.Field `ctf:"vatpic"`
-	VATPIT    kernel.Field `ctf:"vatpit"`
-	VPMTMR    kernel.Field `ctf:"vpmtmr"`
-	VRTC      kernel.Field `ctf:"vrtc"`
-	Active    kernel.Field `ctf:"active_cpus"`
-	Debug     kernel.Field `ctf:"debug_cpus"`
-	Suspended kernel.Field `ctf:"suspended_cpus,optional"` // gone since 2023
-	Halted    kernel.Field `ctf:"halted_cpus"`
-	Suspend   kernel.Field `ctf:"suspend|suspend_how"`
-	Maps      kernel.Field `ctf:"mem_maps"`
-	Segs      kernel.Field `ctf:"mem_segs"`
-	Space     kernel.Field `ctf:"vmspace"`
-	VCPU      kernel.Field `ctf:"vcpu"`
-	MaxCPUs   kernel.Field `ctf:"maxcpus"`
+	Size    uint64       `ctf:"sizeof"`
+	Cookie  kernel.Field `ctf:"cookie"`
+	VHPET   kernel.Field `ctf:"vhpet"`
+	VIOAPIC kernel.Field `ctf:"vioapic"`
+	VATPIC  kernel.Field `ctf:"vatpic"`
+	VATPIT  kernel.Field `ctf:"vatpit"`
+	VPMTMR  kernel.Field `ctf:"vpmtmr"`
+	VRTC    kernel.Field `ctf:"vrtc"`
+	Active  kernel.Field `ctf:"active_cpus"`
+	Debug   kernel.Field `ctf:"debug_cpus"`
+	Halted  kernel.Field `ctf:"halted_cpus"`
+	Suspend kernel.Field `ctf:"suspend|suspend_how"`
+	Maps    kernel.Field `ctf:"mem_maps"`
+	Segs    kernel.Field `ctf:"mem_segs"`
+	Space   kernel.Field `ctf:"vmspace"`
+	VCPU    kernel.Field `ctf:"vcpu"`
+	MaxCPUs kernel.Field `ctf:"maxcpus"`
 }
 
 // Flags of a vmm_softc_t (sys/vmm_impl.h).

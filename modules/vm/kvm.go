@@ -24,7 +24,6 @@ type kvmLayout struct {
 	VPIC    kernel.Field `ctf:"arch.vpic"`
 	VIOAPIC kernel.Field `ctf:"arch.vioapic"`
 	VPIT    kernel.Field `ctf:"arch.vpit"`
-	Link    kernel.Field `ctf:"vm_list"`
 }
 
 // kvmVM is a machine of KVM.

@@ -19,8 +19,6 @@ type kvmVCPU struct {
 	CR3       kernel.Field `ctf:"arch.cr3"`
 	CR4       kernel.Field `ctf:"arch.cr4"`
 	CR8       kernel.Field `ctf:"arch.cr8"`
-	CR0Guest  kernel.Field `ctf:"arch.cr0_guest_owned_bits"`
-	CR4Guest  kernel.Field `ctf:"arch.cr4_guest_owned_bits"`
 	EFER      kernel.Field `ctf:"arch.efer"`
 	PDPT      kernel.Field `ctf:"arch.pdptrs"`
 	DB        kernel.Field `ctf:"arch.db"`
@@ -41,10 +39,9 @@ type kvmVCPU struct {
 
 // vcpuVMX is what Intel's back end keeps of a vCPU: the kvm_vcpu is its beginning.
 type vcpuVMX struct {
-	Size   uint64       `ctf:"sizeof"`
-	Exit   kernel.Field `ctf:"exit_reason"`
-	KGS    kernel.Field `ctf:"msr_guest_kernel_gs_base"`
-	LastOn kernel.Field `ctf:"cpu_lastrun"`
+	Size uint64       `ctf:"sizeof"`
+	Exit kernel.Field `ctf:"exit_reason"`
+	KGS  kernel.Field `ctf:"msr_guest_kernel_gs_base"`
 }
 
 // mpStates are the values of mp_state (kvm.h).

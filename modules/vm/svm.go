@@ -13,15 +13,12 @@ import (
 
 type svmSoftc struct {
 	VCPU kernel.Field `ctf:"vcpu"`
-	NPTP kernel.Field `ctf:"nptp"`
 }
 
 type svmVCPU struct {
 	Size    uint64       `ctf:"sizeof"`
 	VMCB    kernel.Field `ctf:"vmcb"`
 	Context kernel.Field `ctf:"swctx"`
-	LastCPU kernel.Field `ctf:"lastcpu"`
-	Loaded  kernel.Field `ctf:"loaded,optional"`
 }
 
 type svmContext struct {
@@ -52,15 +49,8 @@ type vmcbLayout struct {
 	ExitCode kernel.Field `ctf:"ctrl.exitcode"`
 	Info1    kernel.Field `ctf:"ctrl.exitinfo1"`
 	Info2    kernel.Field `ctf:"ctrl.exitinfo2"`
-	IntInfo  kernel.Field `ctf:"ctrl.exitintinfo"`
 	Inject   kernel.Field `ctf:"ctrl.eventinj"`
-	VIRQ     kernel.Field `ctf:"ctrl.v_irq"`
-	VVector  kernel.Field `ctf:"ctrl.v_intr_vector"`
 	VTPR     kernel.Field `ctf:"ctrl.v_tpr"`
-	Shadow   kernel.Field `ctf:"ctrl.intr_shadow"`
-	NCR3     kernel.Field `ctf:"ctrl.n_cr3"`
-	NRIP     kernel.Field `ctf:"ctrl.nrip"`
-	ASID     kernel.Field `ctf:"ctrl.asid"`
 	ES       kernel.Field `ctf:"state.es"`
 	CS       kernel.Field `ctf:"state.cs"`
 	SS       kernel.Field `ctf:"state.ss"`

@@ -13,9 +13,7 @@ import (
 
 type vmxSoftc struct {
 	Context kernel.Field `ctf:"ctx"`
-	State   kernel.Field `ctf:"state"`
 	MSRs    kernel.Field `ctf:"guest_msrs"`
-	EPTP    kernel.Field `ctf:"eptp,optional"`
 }
 
 type vmxContext struct {
