@@ -42,10 +42,6 @@ type Registry struct {
 	dcmds   map[string][]*Dcmd
 	walkers map[string][]*Walker
 	whatis  []*WhatisSource
-
-	// suits tells which modules are for what the session looks at, after it has
-	// looked at more than one system; nil: all.
-	suits func(*Module) bool
 }
 
 // NewRegistry makes an empty registry.
@@ -157,34 +153,11 @@ func (r *Registry) Module(name string) *Module {
 	return nil
 }
 
-// Prefer makes definitions of modules that suit win over those of modules that do not.
-func (r *Registry) Prefer(suits func(*Module) bool) { r.suits = suits }
-
 // Dcmds gives the definitions of a dcmd name, the one that wins first.
-func (r *Registry) Dcmds(name string) []*Dcmd {
-	return preferred(r, r.dcmds[name], func(d *Dcmd) *Module { return d.Module })
-}
+func (r *Registry) Dcmds(name string) []*Dcmd { return r.dcmds[name] }
 
 // Walkers gives the definitions of a walker name.
-func (r *Registry) Walkers(name string) []*Walker {
-	return preferred(r, r.walkers[name], func(w *Walker) *Module { return w.Module })
-}
-
-// preferred is list with what suits in front.
-func preferred[T any](r *Registry, list []T, module func(T) *Module) []T {
-	if r.suits == nil || len(list) < 2 {
-		return list
-	}
-	first, rest := make([]T, 0, len(list)), []T(nil)
-	for _, d := range list {
-		if r.suits(module(d)) {
-			first = append(first, d)
-		} else {
-			rest = append(rest, d)
-		}
-	}
-	return append(first, rest...)
-}
+func (r *Registry) Walkers(name string) []*Walker { return r.walkers[name] }
 
 // WhatisSources gives the sources of ::whatis in the order they are asked.
 func (r *Registry) WhatisSources() []*WhatisSource { return r.whatis }

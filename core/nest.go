@@ -4,9 +4,8 @@ import "context"
 
 // Enter makes a target that was found inside the current one, a guest, the current
 // context, under a name that the prompt shows. What runs in it is sys, or recognised if
-// that is nil; modules for it are loaded, and commands of modules that are for it win
-// over those of the host's. The error is that of Attach; the guest is entered all the
-// same.
+// that is nil. The guest has a registry of its own (ownModules). The error is that of
+// Attach; the guest is entered all the same.
 func (s *Session) Enter(ctx context.Context, t Target, sys any, name string) error {
 	cx := &Context{Name: name}
 	if sys != nil {
@@ -20,8 +19,7 @@ func (s *Session) Enter(ctx context.Context, t Target, sys any, name string) err
 	if sys == nil {
 		err = s.Attach(ctx, t)
 	}
-	s.LoadSuitable()
-	s.preferSuitable()
+	cx.leave = s.ownModules()
 	return err
 }
 
@@ -34,12 +32,14 @@ func (s *Session) Leave() (name string, ok bool) {
 	for name == "" { // out of a process of the guest first
 		cx := s.Context()
 		name = cx.Name
-		if cx.Target != nil && name != "" {
-			cx.Target.Close()
+		if name != "" {
+			cx.leave()
+			if cx.Target != nil {
+				cx.Target.Close()
+			}
 		}
 		s.Pop()
 	}
-	s.preferSuitable()
 	return name, true
 }
 
@@ -73,17 +73,4 @@ func (s *Session) Nested() []*Context {
 		}
 	}
 	return list
-}
-
-// preferSuitable makes commands of modules for the current context win.
-func (s *Session) preferSuitable() {
-	cx, known := s.Context(), map[*Module]bool{}
-	s.Reg.Prefer(func(m *Module) bool {
-		is, ok := known[m]
-		if !ok {
-			is = m.Activates(cx)
-			known[m] = is
-		}
-		return is
-	})
 }

@@ -80,7 +80,9 @@ type Context struct {
 	Thread uint64    // representative thread
 	Chosen FrameRef  // the frame that ::frame made current
 	CPU    int
-	Name   string // shown in the prompt of a nested context
+	Name   string // of a guest, shown in the prompt
+
+	leave func() // of a guest: gives the session back the host's modules
 
 	moment uint64 // of a Changing target: when the last command began
 }

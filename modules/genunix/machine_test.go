@@ -1,6 +1,7 @@
 package genunix_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -77,4 +78,35 @@ func TestMachineStatus(t *testing.T) {
 	if got := s.Run("$C").OK().Out; !strings.Contains(got, caller[strings.LastIndex(caller, "`")+1:]+"+0x") {
 		t.Errorf("$C of processor 2:\n%s", got)
 	}
+}
+
+// TestKernelInsideKernel enters a machine with an illumos kernel of its own from the
+// dump of another, and goes back: commands answer for the one that one is in.
+func TestKernelInsideKernel(t *testing.T) {
+	modules := func() []*core.Module {
+		return []*core.Module{mdbks.Module(), krtld.Module(), genunix.Module(), unix.Module()}
+	}
+	host := modtest.OpenDumpBytes(t, "vmcore.0", illumos.VmcoreBytes(t, "node"), modules()...)
+	inner := modtest.OpenDumpBytes(t, "vmcore.0", illumos.VmcoreBytes(t, "vms intel"), modules()...)
+	commands := []string{"::ps -f", "::zone", "::kmem_cache", "::walk kmem_alloc_64 ! head -20", "::walk process_cache", "::cpuinfo", "::modinfo", "::objects", "::memstat",
+		"::walk thread | ::findstack", "::whatis -v 0", "::print -t struct cpu cpu_id ! head -2", "::walk proc | ::print proc_t p_pidp->pid_id"}
+	compare := func(when string, with *modtest.Session) {
+		t.Helper()
+		for _, cmd := range commands {
+			want := with.Run(cmd)
+			if got := host.Run(cmd); got.Out != want.Out || got.Err != want.Err {
+				t.Errorf("%s, %s:\n%.500s%.300s\nwant\n%.500s%.300s", when, cmd, got.Out, got.Err, want.Out, want.Err)
+			}
+		}
+	}
+	outside := modtest.OpenDumpBytes(t, "vmcore.0", illumos.VmcoreBytes(t, "node"), modules()...)
+	compare("before", outside)
+	if err := host.Enter(context.Background(), illumos.SystemOf(t, "vms intel").Machine(), nil, "inner"); err != nil {
+		t.Fatal(err)
+	}
+	compare("inside", inner)
+	if name, ok := host.Leave(); name != "inner" || !ok {
+		t.Errorf("left %q, %v", name, ok)
+	}
+	compare("after", outside)
 }
