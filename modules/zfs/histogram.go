@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // barWidth is how long the bar of a histogram's largest bucket is.
@@ -22,7 +23,8 @@ func histogram(c *core.Ctx, buckets []uint64, first int) {
 		most = max(most, n)
 	}
 	for i := from; i <= to; i++ {
-		c.Printf("%3u: %6llu %s\n", uint64(i+first), buckets[i], bar(buckets[i], most))
+		c.Record(func() { c.Printf("%3u: %6llu %s\n", uint64(i+first), buckets[i], bar(buckets[i], most)) },
+			out.Field{Name: "bucket", Value: i + first}, out.Field{Name: "count", Value: buckets[i]})
 	}
 }
 

@@ -98,6 +98,9 @@ type indexLayout struct {
 
 // said ends a command with a text that is no warning, as MDB's ::sa_attr does.
 func said(c *core.Ctx, text string) error {
+	if c.Opts.JSON {
+		c.Warnf("%s", text)
+	}
 	heading(c, "%s\n", text)
 	return core.ErrFailed
 }
