@@ -14,7 +14,14 @@ import (
 func datasetDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "zfs_datasets", Usage: "?[-aspv] [name ...]", Descr: "the data sets of pools", Type: "dsl_dataset_t", Table: datasetTable, Run: runDatasets,
-			Help: "Lists what of pools' file systems and volumes is in memory, in the order of their names:\nof all pools, of the pool at the address, or those at and below the data set whose\nobjset_t is there; with names, those at and below them. GUID, USED and REFER are\nwhat zfs(8) prints. One that nobody holds, but one below it, has no address. Whether one is a\nfile system or a volume is known while it is open. Of a snapshot nothing may be in memory but that it is there, or\nall but its name, for which its object's number stands then.\n",
+			Help: `Lists what is in memory of pools' file systems and volumes, in the order of their
+names: of all pools, of the pool at the address, or what is at and below the data set
+whose objset_t is there; with names, what is at and below those. GUID, USED and REFER
+are what zfs(8) prints. One that nobody holds, but one below it, has no address.
+Whether one is a file system or a volume is known while it is open. A snapshot whose
+name is not in memory is shown by the number of its object; one of which nothing else
+is in memory has dashes.
+`,
 			Opts: []core.Opt{{Letter: 'a', Help: "also those that ZFS keeps for itself: $MOS, $FREE, $ORIGIN"}, {Letter: 's', Help: "with the snapshots"},
 				{Letter: 'p', Help: "exact sizes, in bytes"}, {Letter: 'v', Help: "with objset, directory, creation, compression, quota and origin"}}},
 	}

@@ -21,7 +21,6 @@ type setRow struct {
 	addr         uint64
 	kind, guid   string
 	used, refer  uint64
-	unread       bool // nothing but its directory is in memory
 	name, detail string
 	snapshot     bool
 }
