@@ -227,3 +227,16 @@ func TestSpaSpace(t *testing.T) {
 	// what is to be written may be negative
 	s.Run(at(pool(sys, "backup").Obj, "spa_space -b")).OK().Match(`^dd_space_towrite = 0 18446744073709547520 0 0\n`)
 }
+
+// The task queues of a pool's I/Os are found from the pool, by type and by what is done.
+func TestZioQueues(t *testing.T) {
+	onAll(t, func(t *testing.T, sys *illumos.System, s *modtest.Session) {
+		for _, p := range sys.ZFS.Pools {
+			for i, q := range p.Pool.Mem.Queues {
+				where := fmt.Sprintf("%x::print spa_t spa_zio_taskq[%d][%d].stqs_taskq | ", p.Addr, sys.Const("ZIO_TYPE_"+q.Type), sys.Const("ZIO_TASKQ_"+q.Kind))
+				s.Run(where + "/J ! awk '{print $2}' | tail -1").WantLines(fmt.Sprintf("%x", p.Mem.Queues[i].Addr))
+				s.Run(at(p.Mem.Queues[i].Obj, "taskq -n "+q.Taskq.Name+" ! wc -l")).WantLines("2")
+			}
+		}
+	})
+}
