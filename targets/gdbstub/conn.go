@@ -1,6 +1,7 @@
 package gdbstub
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -70,6 +71,13 @@ func dial(ctx context.Context, addr string, wait time.Duration) (*conn, error) {
 func (q *conn) read() {
 	defer close(q.done)
 	in := newScanner(q.c)
+	acks := 0
+	in.drained = func() { // acknowledgements go out together
+		if acks > 0 {
+			q.put(bytes.Repeat([]byte{'+'}, acks))
+			acks = 0
+		}
+	}
 	for {
 		e, err := in.next()
 		if err != nil {
@@ -91,7 +99,7 @@ func (q *conn) read() {
 			continue // its absence is noticed
 		}
 		if q.acks.Load() {
-			q.put([]byte{'+'})
+			acks++
 		}
 		q.packets <- e.data
 	}

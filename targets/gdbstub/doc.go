@@ -24,7 +24,7 @@
 // for addresses without memory and disturbs devices: `info mtree -f`, through qRcmd,
 // tells where memory is, and nothing else is read. Other stubs read virtual memory of
 // the processor chosen by Hg; physical memory fails with a reason. Requests ask for at
-// most half a packet and never cross a page; sixteen are under way at once.
+// most half a packet and never cross a page; 64 are under way at once.
 //
 // # Leaving
 //
@@ -44,7 +44,8 @@
 //
 // By the names in the target's description (qXfer:features:read, includes followed),
 // else the layout of gdb's amd64 or i386, by size. System registers come from QEMU's
-// description: cr0 to cr8, efer, k_gs_base; descriptor tables are in none.
+// description: cr0 to cr8, efer, k_gs_base; the bases of descriptor tables, which no
+// description has, from its monitor.
 //
 // # Bounds
 //

@@ -3,15 +3,16 @@ package gdbstub
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/xmdb/xmdb/core/mem"
-	"github.com/xmdb/xmdb/core/mem/flatview"
+	"github.com/xmdb/xmdb/core/system/hmp"
 )
 
 // Memory by packets.
 const (
 	pageSize  = 4096
-	pipelined = 16      // requests under way
+	pipelined = 64      // requests under way
 	cacheSize = 8 << 20 // bytes of memory that are kept while the machine is halted
 )
 
@@ -26,12 +27,11 @@ func (t *Target) openMemory() {
 		t.phys = nowhere{}
 		return
 	}
-	t.cache = mem.NewSpaceCache(physical{t}, cacheSize)
 	text, err := t.monitor("info mtree -f")
-	ranges := flatview.Parse(text)
+	ranges := hmp.Layout(text)
 	if err != nil || len(ranges) == 0 {
 		t.warnings = append(t.warnings, "the stub does not tell where memory is: addresses without any read as whatever it gives")
-		t.phys = t.cache
+		t.phys = newCached(t, physical{t})
 		return
 	}
 	var segs []mem.Segment
@@ -44,9 +44,33 @@ func (t *Target) openMemory() {
 		}
 		t.ranges = append(t.ranges, m)
 	}
-	t.cache = mem.NewSpaceCache(mem.NewSegments(segs), cacheSize)
-	t.phys = t.cache
+	t.phys = newCached(t, mem.NewSegments(segs))
 }
+
+// cached keeps what was read while the machine was halted. It forgets before a read,
+// not when the machine goes on: that may be while a read is under way.
+type cached struct {
+	t      *Target
+	c      *mem.Cache
+	moment atomic.Uint64
+}
+
+func newCached(t *Target, s mem.Space) *cached {
+	return &cached{t: t, c: mem.NewSpaceCache(s, cacheSize)}
+}
+
+func (s *cached) current() *mem.Cache {
+	if m := s.t.moment.Load(); s.moment.Swap(m) != m {
+		s.c.Flush()
+	}
+	return s.c
+}
+
+// ReadAt implements mem.Space.
+func (s *cached) ReadAt(p []byte, a mem.Addr) (int, error) { return s.current().ReadAt(p, a) }
+
+// View implements mem.Viewer.
+func (s *cached) View(a mem.Addr, n int) []byte { return s.current().View(a, n) }
 
 // nowhere is physical memory that cannot be had.
 type nowhere struct{}

@@ -44,12 +44,16 @@ type scanner struct {
 	r        io.Reader
 	buf      []byte
 	pos, end int
+	drained  func() // is called before more is read; may be nil
 }
 
 func newScanner(r io.Reader) *scanner { return &scanner{r: r, buf: make([]byte, 64<<10)} }
 
 func (s *scanner) byte() (byte, error) {
 	for s.pos == s.end {
+		if s.drained != nil {
+			s.drained()
+		}
 		n, err := s.r.Read(s.buf)
 		if n == 0 && err != nil {
 			return 0, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/system"
+	"github.com/xmdb/xmdb/core/system/hmp"
 )
 
 // decode reads the answer to g: the registers in the order of their numbers, in hex,
@@ -63,6 +64,25 @@ func setRegister(p *system.Processor, name string, v uint64) {
 	default:
 		if reg, _ := p.Regs.Arch.Lookup(name); reg != nil && reg.Of == "" {
 			p.Regs.Set(name, v)
+		}
+	}
+}
+
+// tables adds the bases of descriptor tables, which no description has: QEMU's monitor
+// tells them. Without it they are not known.
+func (t *Target) tables(list []system.Processor) {
+	if !t.stub.physical {
+		return
+	}
+	text, err := t.monitor("info registers -a")
+	if err != nil {
+		return
+	}
+	const have = system.HasGDTBase | system.HasIDTBase
+	for _, m := range hmp.Registers(text) {
+		if m.ID < len(list) && m.System.Has(have) {
+			s := &list[m.ID].System
+			s.GDTBase, s.IDTBase, s.Known = m.System.GDTBase, m.System.IDTBase, s.Known|have
 		}
 	}
 }

@@ -124,9 +124,6 @@ func (t *Target) ran() {
 	t.moment.Add(1)
 	clear(t.cpus)
 	t.chosen = ""
-	if t.cache != nil {
-		t.cache.Flush()
-	}
 }
 
 // Settle implements core.Settler: a machine that is only looked at goes on.

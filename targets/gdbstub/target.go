@@ -46,7 +46,6 @@ type Target struct {
 	news     []string
 	warnings []string
 	phys     mem.Space
-	cache    *mem.Cache
 	ranges   []mem.Mapping
 
 	moment    atomic.Uint64
@@ -243,6 +242,7 @@ func (t *Target) Processors() ([]system.Processor, error) {
 		}
 		list = append(list, *p)
 	}
+	t.tables(list)
 	return list, nil
 }
 

@@ -4,20 +4,20 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/xmdb/xmdb/core/mem/flatview"
+	"github.com/xmdb/xmdb/core/system/hmp"
 )
 
 // A block is a range of guest-physical addresses behind which there is memory of the
 // host.
 type block struct {
-	flatview.Range
+	hmp.Range
 	HVA uint64 // address in the hypervisor, 0 if it is not known
 }
 
 // parseLayout reads `info mtree -f`.
 func parseLayout(text string) []block {
 	var list []block
-	for _, r := range flatview.Parse(text) {
+	for _, r := range hmp.Layout(text) {
 		list = append(list, block{Range: r})
 	}
 	return list
@@ -50,7 +50,7 @@ func splitLow(size uint64, c command) []block {
 		full, low = c.lowest, c.lowest
 	}
 	if size <= low || size < full {
-		return []block{{Range: flatview.Range{Size: size}}}
+		return []block{{Range: hmp.Range{Size: size}}}
 	}
-	return []block{{Range: flatview.Range{Size: low}}, {Range: flatview.Range{Base: 1 << 32, Size: size - low, Off: low}}}
+	return []block{{Range: hmp.Range{Size: low}}, {Range: hmp.Range{Base: 1 << 32, Size: size - low, Off: low}}}
 }

@@ -166,13 +166,13 @@ func (s *fileSpace) ReadAt(b []byte, a mem.Addr) (int, error) {
 	return n, mem.Fault(a+mem.Addr(n), err)
 }
 
-// ranges lists where there is memory that was ever written to, as far as that is
-// known: a search need not look elsewhere.
-func (p *memory) ranges() []mem.Mapping {
+// ranges lists where there is memory; of what is present, the parts that were ever
+// written to, as far as that is known.
+func (p *memory) ranges(present bool) []mem.Mapping {
 	var list []mem.Mapping
 	for _, b := range p.blocks {
 		parts := []mem.Mapping{{Size: b.Size}}
-		if r, ok := p.files[b.Base]; ok {
+		if r, ok := p.files[b.Base]; ok && present {
 			parts = extents(r.f, r.off, b.Size)
 		}
 		for _, m := range parts {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/xmdb/xmdb/core/mem"
-	"github.com/xmdb/xmdb/core/mem/flatview"
+	"github.com/xmdb/xmdb/core/system/hmp"
 )
 
 // OpenPID opens the machine of a QEMU by its process alone: where its memory is comes
@@ -55,7 +55,7 @@ func processMemory(host *hostProcess, c command) (*memory, error) {
 			if err != nil {
 				return nil, err
 			}
-			piece := block{flatview.Range{Base: b.Base, Size: n, Name: part.name, Off: b.Off}, part.addr + off}
+			piece := block{hmp.Range{Base: b.Base, Size: n, Name: part.name, Off: b.Off}, part.addr + off}
 			if f != host.mem {
 				p.files[piece.Base] = fileRange{f, at}
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/xmdb/xmdb/core/control"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/system"
+	"github.com/xmdb/xmdb/core/system/hmp"
 )
 
 // Target is the machine of a QEMU. It implements core.Target, core.Live (without
@@ -52,6 +53,7 @@ var (
 	_ core.Restarter        = (*Target)(nil)
 	_ system.Processors     = (*Target)(nil)
 	_ system.PhysicalRanges = (*Target)(nil)
+	_ system.PresentMemory  = (*Target)(nil)
 	_ system.Changing       = (*Target)(nil)
 	_ system.Refresher      = (*Target)(nil)
 )
@@ -167,9 +169,12 @@ func (t *Target) Arch() *arch.Arch { return arch.AMD64 }
 // memory for is mem.ErrUnmapped; of a hypervisor that has ended ErrGone.
 func (t *Target) Physical() mem.Space { return t.mem.segs }
 
-// PhysicalRanges implements system.PhysicalRanges: memory without the holes of its
-// file, as it is now.
-func (t *Target) PhysicalRanges() []mem.Mapping { return t.mem.ranges() }
+// PhysicalRanges implements system.PhysicalRanges.
+func (t *Target) PhysicalRanges() []mem.Mapping { return t.mem.ranges(false) }
+
+// PresentRanges implements system.PresentMemory: memory without the holes of its file,
+// as it is now.
+func (t *Target) PresentRanges() []mem.Mapping { return t.mem.ranges(true) }
 
 // Processors implements system.Processors. It does not stop the machine. Registers
 // of a machine that runs are those of some moment, and KernelGSBase is never known:
@@ -182,7 +187,7 @@ func (t *Target) Processors() ([]system.Processor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registers: %w", err)
 	}
-	list := parseRegisters(text)
+	list := hmp.Registers(text)
 	if len(list) == 0 {
 		return nil, errors.New("registers: the monitor printed none")
 	}

@@ -1,4 +1,4 @@
-package qemu
+package hmp
 
 import (
 	"strconv"
@@ -11,10 +11,10 @@ import (
 // maxCPUs bounds the processors of a machine.
 const maxCPUs = 4096
 
-// parseRegisters reads what the human monitor's `info registers -a` prints
+// Registers reads what `info registers -a` prints
 // (target/i386/cpu-dump.c): a line CPU#n, then NAME=value pairs and lines of segment
 // and table registers. It prints nothing of KERNEL_GS_BASE.
-func parseRegisters(text string) []system.Processor {
+func Registers(text string) []system.Processor {
 	var list []system.Processor
 	var cur *system.Processor
 	for line := range strings.Lines(text) {

@@ -1,11 +1,4 @@
-// Package flatview reads where a machine of QEMU has memory from what its human monitor
-// says: `info mtree -f` (softmmu/memory.c), over QMP or through the gdb stub.
-//
-// Only the ranges of the address space "memory" count that are ram, rom or romd: the
-// rest are devices, which reading disturbs. The text is bounded by the number of ranges;
-// lines that are not understood are passed over. Which block a range belongs to is told
-// by name and offset alone.
-package flatview
+package hmp
 
 import (
 	"cmp"
@@ -24,7 +17,7 @@ type Range struct {
 // maxRanges bounds the ranges of a machine.
 const maxRanges = 4096
 
-// Parse reads what the human monitor's `info mtree -f` prints (softmmu/memory.c)
+// Layout reads what `info mtree -f` prints (softmmu/memory.c)
 // and gives the ranges of memory that the address space "memory" has, ascending: those
 // of kinds ram, rom and romd.
 //
@@ -33,7 +26,7 @@ const maxRanges = 4096
 //	 Root memory region: system
 //	  0000000000000000-00000000000c2fff (prio 0, ram): pc.ram
 //	  00000000000c3000-00000000000e7fff (prio 0, rom): pc.ram @00000000000c3000 KVM
-func Parse(text string) []Range {
+func Layout(text string) []Range {
 	var list []Range
 	in := false
 	for line := range strings.Lines(text) {
