@@ -59,6 +59,9 @@ func (a *app) attach(t core.Target) {
 		a.undo = append(a.undo, func() { t.Close() })
 	}
 	cx := a.s.Context()
+	if k, ok := cx.System.(*system.LinuxKernel); ok {
+		a.kernelFiles(k)
+	}
 	for _, part := range []any{cx.Target, cx.System} {
 		if w, ok := part.(core.Warner); ok {
 			for _, text := range w.Warnings() {
@@ -66,6 +69,18 @@ func (a *app) attach(t core.Target) {
 			}
 		}
 	}
+}
+
+// kernelFiles tells a Linux kernel where its debug data may be. It is not asked for over
+// the network: a kernel's has hundreds of megabytes.
+func (a *app) kernelFiles(k *system.LinuxKernel) {
+	files := a.files(a.c.root)
+	files.Finder.Remote = nil
+	vmlinux := ""
+	if t, ok := k.Memory().(interface{ Vmlinux() string }); ok {
+		vmlinux = t.Vmlinux()
+	}
+	k.UseFiles(files, vmlinux)
 }
 
 // target decides by the options and by what the operands are.

@@ -43,6 +43,7 @@ type LinuxKernel struct {
 	types   linuxTypes
 	modules linuxModules
 	orc     linuxORC
+	files   linuxFiles
 
 	worldOnce sync.Once
 	world     *value.World
@@ -104,6 +105,10 @@ func (k *LinuxKernel) makeMain() {
 	if k.image.info != nil {
 		k.main.BuildID = k.image.info.BuildID
 	}
+	if k.main.BuildID == "" {
+		k.main.BuildID = k.buildID()
+	}
+	k.main.Bias, _ = k.KASLROffset()
 	k.main.SetLoader(func(_ *sym.Object, kind sym.Kind) (*sym.Table, error) {
 		if kind == sym.Symtab {
 			return k.image.symbols, nil

@@ -122,7 +122,7 @@ const maxSwitchFrame = 4096
 
 // sizeOf is the size of a type of the kernel's own, bytes.
 func (k *LinuxKernel) sizeOf(typ string) (uint64, error) {
-	f, err := k.kernelBTF()
+	f, err := k.ownTypes()
 	if err != nil {
 		return 0, err
 	}

@@ -35,7 +35,7 @@ func (k *LinuxKernel) unwinder() (u *orc.Unwinder, done func()) {
 
 // orcLayout takes the layout of entries from struct orc_entry.
 func (k *LinuxKernel) orcLayout() orc.Layout {
-	f, err := k.kernelBTF()
+	f, err := k.ownTypes()
 	if err != nil {
 		return orc.Layout414
 	}

@@ -130,7 +130,9 @@ func (k *LinuxKernel) TypeScope(o *sym.Object) ctype.Scope {
 	}
 	switch {
 	case f != nil:
-		return &linuxScope{f, k, o.Name}
+		return &linuxScope{f, k, o}
+	case o == k.main && k.fileTypes() != nil: // a kernel without BTF
+		return k.fileTypes()
 	case err != nil && err != ctype.ErrNoData:
 		return &brokenTypes{o.Name, err}
 	}
@@ -140,15 +142,16 @@ func (k *LinuxKernel) TypeScope(o *sym.Object) ctype.Scope {
 // linuxScope is the types of the kernel or a module with those declared for variables.
 type linuxScope struct {
 	*btf.File
-	k      *LinuxKernel
-	object string
+	k *LinuxKernel
+	o *sym.Object
 }
 
 // SymbolType implements ctype.SymbolTyper. BTF has the types of functions and of
-// per-CPU variables; those of other variables are declared (DeclareVariables).
+// per-CPU variables; those of other variables are declared (DeclareVariables), or in the
+// kernel's file.
 func (s *linuxScope) SymbolType(name string, addr uint64, index uint32) (*ctype.Type, error) {
 	s.k.mu.Lock()
-	typ, ok := s.k.declared[s.object+"`"+name]
+	typ, ok := s.k.declared[s.o.Name+"`"+name]
 	if !ok {
 		typ, ok = s.k.declared[name]
 	}
@@ -158,7 +161,13 @@ func (s *linuxScope) SymbolType(name string, addr uint64, index uint32) (*ctype.
 			return t, nil
 		}
 	}
-	return s.File.SymbolType(name, addr, index)
+	t, err := s.File.SymbolType(name, addr, index)
+	if err != nil && s.o == s.k.main {
+		if typer, ok := s.k.fileTypes().(ctype.SymbolTyper); ok {
+			return typer.SymbolType(name, addr, index)
+		}
+	}
+	return t, err
 }
 
 // DeclareVariables tells the types of variables, which the kernel's own type data does
@@ -216,6 +225,18 @@ func (k *LinuxKernel) composite() *ctype.Composite {
 	}
 }
 
+// ownTypes are the types of the image: its BTF, else those of the kernel's file.
+func (k *LinuxKernel) ownTypes() (lookuper, error) {
+	f, err := k.kernelBTF()
+	if err == nil {
+		return f, nil
+	}
+	if s := k.fileTypes(); s != nil {
+		return s, nil
+	}
+	return nil, err
+}
+
 // member finds a member of a type of the kernel's own by name; alternatives are
 // separated by "|".
 func (k *LinuxKernel) member(typ, names string) (memberAt, error) {
@@ -226,7 +247,7 @@ func (k *LinuxKernel) member(typ, names string) (memberAt, error) {
 	if ok {
 		return m.memberAt, m.err
 	}
-	f, err := k.kernelBTF()
+	f, err := k.ownTypes()
 	var at memberAt
 	if err == nil {
 		at, err = findMember(f, typ, names)
