@@ -5,13 +5,13 @@ package linuxdump
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,139 +144,22 @@ func checkRegisters(t *testing.T, x *Target, text string) {
 	}
 }
 
-// vmcore writes the ELF file that the guest's crash kernel would show: the memory by
-// the kernel's addresses, without QEMU's notes, so that makedumpfile takes it.
-func vmcore(t *testing.T, d *guest.Dumped) string {
-	t.Helper()
-	x := openGuest(t, d.File(guest.ELFPaging))
-	number := func(name string) uint64 {
-		m := regexp.MustCompile(`(?m)^` + name + `=(.*)$`).FindSubmatch(x.VMCoreInfo())
-		if m == nil {
-			t.Fatalf("no %s in VMCOREINFO", name)
-		}
-		if v, err := strconv.ParseInt(string(m[1]), 10, 64); err == nil {
-			return uint64(v)
-		}
-		v, err := strconv.ParseUint(string(m[1]), 16, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	maps := x.KernelVirtual().(mem.Mapper).Mappings()
-	direct := slices.MaxFunc(maps, func(a, b mem.Mapping) int { return int(a.Size>>12) - int(b.Size>>12) })
-	st, err := os.Stat(d.File(guest.RAM))
-	if err != nil {
-		t.Fatal(err)
-	}
-	size := uint64(st.Size())
-	text := 0xffffffff80000000 + number("KERNELOFFSET")
-	textPhys := text - 0xffffffff80000000 + number(`NUMBER\(phys_base\)`)
-	s := &elfSpec{word: 8, machine: 62}
-	for _, n := range x.notes.prstatus {
-		s.notes = append(s.notes, note("CORE", ntPRStatus, n)...)
-	}
-	s.notes = append(s.notes, note("VMCOREINFO", 0, x.VMCoreInfo())...)
-	for len(s.notes)%8 != 0 {
-		s.notes = append(s.notes, 0)
-	}
-	// The whole file of memory stands behind the headers; the text is named twice.
-	s.loads = []progHeader{
-		{textPhys, text, textPhys, 48 << 20, 48 << 20},
-		{0x1000, uint64(direct.Base) + 0x1000, 0x1000, 0x9e000, 0x9e000},
-		{0x100000, uint64(direct.Base) + 0x100000, 0x100000, size - 0x100000, size - 0x100000},
-	}
-	path := filepath.Join(t.TempDir(), "vmcore")
-	w, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	if _, err := w.Write(s.file()); err != nil {
-		t.Fatal(err)
-	}
-	ram, err := os.Open(d.File(guest.RAM))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ram.Close()
-	if _, err := io.Copy(w, ram); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// TestMakedumpfile has makedumpfile write dumps of a guest's memory: what it left out
-// is told so, all else is the memory's.
-func TestMakedumpfile(t *testing.T) {
+// TestRearranged compares a flattened file with what makedumpfile makes of it.
+func TestRearranged(t *testing.T) {
 	fixtures.Need(t, "makedumpfile")
 	d := guest.Dumps(t, guest.Main)
-	core := vmcore(t, d)
-	all := compareRAM(t, openGuest(t, core), d.File(guest.RAM))
-	tests := []struct {
-		name  string
-		args  []string
-		files int
-		less  bool // pages are left out
-		text  string
-	}{
-		{"lzo", []string{"-l", "-d", "0"}, 1, false, "lzo"},
-		{"zlib without free pages", []string{"-c", "-d", "31"}, 1, true, "zlib"},
-		{"split", []string{"--split", "-l", "-d", "17"}, 3, true, "3 files"},
-		{"flattened ELF", []string{"-F", "-E", "-d", "31"}, 0, true, "ELF dump, flattened"},
+	path := filepath.Join(t.TempDir(), "plain")
+	in, err := os.Open(d.File(guest.KdumpZlib))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			dir := t.TempDir()
-			var paths []string
-			for i := range max(tt.files, 1) {
-				paths = append(paths, filepath.Join(dir, fmt.Sprintf("dump.%d", i+1)))
-			}
-			args := append(slices.Clone(tt.args), core)
-			cmd := exec.Command("makedumpfile", args...)
-			var errs bytes.Buffer
-			cmd.Stderr = &errs
-			if tt.files == 0 {
-				out, err := os.Create(paths[0])
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer out.Close()
-				cmd.Stdout = out
-			} else {
-				cmd.Args = append(cmd.Args, paths...)
-			}
-			if err := cmd.Run(); err != nil {
-				t.Fatalf("makedumpfile: %v\n%s", err, errs.String())
-			}
-			x := openGuest(t, paths...)
-			diff := compareRAM(t, x, d.File(guest.RAM))
-			left := diff.missing[mem.ErrFiltered]
-			if (left > 0) != tt.less || diff.same+left != all.same || diff.same == 0 {
-				t.Errorf("%d pages of %d, missing %v", diff.same, all.same, diff.missing)
-			}
-			if len(x.Warnings()) > 0 || !strings.Contains(status(x), tt.text) {
-				t.Errorf("%q\n%s", x.Warnings(), status(x))
-			}
-			if ps, err := x.Processors(); err != nil || len(ps) != 2 || !bytes.Contains(x.VMCoreInfo(), []byte("OSRELEASE=")) {
-				t.Errorf("processors %v, %v; VMCOREINFO of %d bytes", ps, err, len(x.VMCoreInfo()))
-			}
-		})
+	defer in.Close()
+	cmd := exec.Command("makedumpfile", "-R", path)
+	cmd.Stdin = in
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("makedumpfile -R: %v\n%s", err, out)
 	}
-	t.Run("rearranged", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "plain")
-		in, err := os.Open(d.File(guest.KdumpZlib))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer in.Close()
-		cmd := exec.Command("makedumpfile", "-R", path)
-		cmd.Stdin = in
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("makedumpfile -R: %v\n%s", err, out)
-		}
-		sameAsFlattened(t, d.File(guest.KdumpZlib), path)
-	})
+	sameAsFlattened(t, d.File(guest.KdumpZlib), path)
 }
 
 // sameAsFlattened compares a flattened file as it is read with a file that was
@@ -304,4 +187,62 @@ func sameAsFlattened(t *testing.T, flat, plain string) {
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%d bytes, %d rearranged by makedumpfile; %v", len(got), len(want), err)
 	}
+}
+
+// TestCrashed compares what makedumpfile made of a guest's own crash with what the crash
+// kernel showed.
+func TestCrashed(t *testing.T) {
+	d := guest.Crashed(t)
+	whole := openGuest(t, d.File(guest.Vmcore))
+	if ps, err := whole.Processors(); err != nil || len(ps) == 0 || ps[0].Regs == nil || whole.KernelVirtual() == nil || len(whole.Warnings()) > 0 {
+		t.Errorf("vmcore: processors %v, %v; %q", ps, err, whole.Warnings())
+	}
+	split := make([]string, guest.SplitFiles)
+	for i := range split {
+		split[i] = fmt.Sprintf("%s-%d", d.File(guest.KdumpSplit), i+1)
+	}
+	tests := []struct {
+		paths []string
+		less  bool
+		text  string
+	}{
+		{[]string{d.File(guest.KdumpLZO)}, true, "compressed by lzo"},
+		{[]string{d.File(guest.KdumpZlibAll)}, false, "compressed by zlib"},
+		{[]string{d.File(guest.KdumpFlat)}, true, "flattened"},
+		{[]string{d.File(guest.ELFExcluded)}, true, "were left out"},
+		{split, true, "3 files of a split dump"},
+	}
+	for _, tt := range tests {
+		x := openGuest(t, tt.paths...)
+		same, left := comparePages(t, whole, x)
+		if same == 0 || (left > 0) != tt.less || len(x.Warnings()) > 0 || !strings.Contains(status(x), tt.text) {
+			t.Errorf("%s: %d pages, %d left out, %q\n%s", x.Name(), same, left, x.Warnings(), status(x))
+		}
+		if !bytes.Equal(x.VMCoreInfo(), whole.VMCoreInfo()) {
+			t.Errorf("%s: another VMCOREINFO", x.Name())
+		}
+	}
+}
+
+// comparePages reads the pages of whole from x: each is the same or was left out.
+func comparePages(t *testing.T, whole, x *Target) (same, left int) {
+	t.Helper()
+	want, got := make([]byte, 4096), make([]byte, 4096)
+	for _, m := range whole.PhysicalRanges() {
+		for a := m.Base; a < m.End(); a += 4096 {
+			b := want[:min(4096, uint64(m.End()-a))]
+			if err := mem.ReadFull(whole.Physical(), b, a); err != nil {
+				t.Fatal(err)
+			}
+			switch err := mem.ReadFull(x.Physical(), got[:len(b)], a); {
+			case err == nil && bytes.Equal(got[:len(b)], b):
+				same++
+			case errors.Is(err, mem.ErrFiltered):
+				left++
+			default:
+				t.Fatalf("%s: %v: other bytes, or %v", x.Name(), a, err)
+			}
+		}
+	}
+	return same, left
 }
