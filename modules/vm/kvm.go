@@ -61,8 +61,7 @@ func openKVM(v *kernel.View, addr uint64) (*Machine, error) {
 	g := &kvmVM{v: v, addr: addr, l: l, b: b}
 	m := &Machine{Kind: KVM, Addr: addr, Name: fmt.Sprintf("kvm%d", int32(l.ID.Of(b))), Vendor: Intel, State: "created",
 		NCPU: int(int32(l.Online.Of(b))), v: v, back: g}
-	p, err := byPID(v, int32(l.PID.Of(b)))
-	if p != nil {
+	if p, _ := g.process(m); p != nil {
 		m.Zone = p.Zone
 	}
 	list, bad := g.vcpus(m)
@@ -74,16 +73,10 @@ func openKVM(v *kernel.View, addr uint64) (*Machine, error) {
 			m.State = "running"
 		}
 	}
-	return m, errors.Join(err, bad)
+	return m, bad
 }
 
-func (g *kvmVM) process(*Machine) (uint64, error) {
-	p, err := byPID(g.v, int32(g.l.PID.Of(g.b)))
-	if p == nil {
-		return 0, err
-	}
-	return p.Addr, nil
-}
+func (g *kvmVM) process(*Machine) (*Process, error) { return byPID(g.v, int32(g.l.PID.Of(g.b))) }
 
 func (g *kvmVM) vcpus(m *Machine) (list []*VCPU, err error) {
 	n := int64(int32(g.l.Online.Of(g.b)))
@@ -109,8 +102,11 @@ func (g *kvmVM) devices(*Machine) (map[string]uint64, error) {
 	return map[string]uint64{"vioapic": g.l.VIOAPIC.Of(g.b), "vatpic": g.l.VPIC.Of(g.b), "vatpit": g.l.VPIT.Of(g.b)}, nil
 }
 
-// context implements backend: what vcpu_load installs on a thread is the kvm_vcpu.
-func (g *kvmVM) context(_ *Machine, arg uint64) (int, bool) {
+func (g *kvmVM) threads(m *Machine) (map[int]Thread, error) { return illumosThreads(m, g.context) }
+
+// context tells of which vCPU a context is: what vcpu_load installs on a thread is the
+// kvm_vcpu.
+func (g *kvmVM) context(arg uint64) (int, bool) {
 	for i := 0; uint64(i+1)*8 <= g.l.VCPUs.Size; i++ {
 		if at := element(g.l.VCPUs, 8, i).Of(g.b); at != 0 && at == arg {
 			return i, true

@@ -60,11 +60,11 @@ type backend interface {
 	lapic(c *VCPU) (*LAPIC, error)
 	// devices gives the addresses of the models of devices, by their names.
 	devices(m *Machine) (map[string]uint64, error)
-	// process finds the process that runs the machine, 0 if there is none.
-	process(m *Machine) (uint64, error)
-	// thread tells whether a context that is installed on a thread (struct ctxop) is
-	// that of a vCPU, and of which.
-	context(m *Machine, arg uint64) (vcpu int, ok bool)
+	// process finds the process that runs the machine, nil if there is none. It may come
+	// with an error: of the search beside it.
+	process(m *Machine) (*Process, error)
+	// threads finds the threads that run vCPUs, by their IDs.
+	threads(m *Machine) (map[int]Thread, error)
 }
 
 // hypervisor finds machines.

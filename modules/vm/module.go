@@ -55,8 +55,7 @@ var vmTable = &core.Table{
 
 // runVM is ::vm.
 func runVM(c *core.Ctx) error {
-	_, list := processes(kernel.Of(c.Session))
-	warn(c, list)
+	w := warner{c: c}
 	return eachMachine(c, func(m *Machine, bad error) error {
 		pid := "-"
 		p, err := m.Process()
@@ -73,10 +72,7 @@ func runVM(c *core.Ctx) error {
 			zone = "-"
 		}
 		c.Row(out.Hex(m.Addr), string(m.Kind), m.Name, pid, m.NCPU, size, m.State, zone)
-		if err != list {
-			warn(c, err)
-		}
-		warn(c, bad, regErr)
+		w.warn(err, bad, regErr)
 		if c.Opt('v') && !c.PipeOut && !c.Opts.JSON {
 			m.detail(c, p)
 		}
@@ -151,10 +147,20 @@ func (m *Machine) detail(c *core.Ctx, p *Process) {
 	warn(c, err)
 }
 
-// warn tells what is wrong, each thing once, but for what follows from a machine's not
-// being readable, which is told itself.
+// warner tells what is wrong, each thing once.
+type warner struct {
+	c    *core.Ctx
+	told map[string]bool
+}
+
 func warn(c *core.Ctx, errs ...error) {
-	told := map[string]bool{}
+	w := warner{c: c}
+	w.warn(errs...)
+}
+
+// warn leaves out what follows from a machine's not being readable, which is told
+// itself.
+func (w *warner) warn(errs ...error) {
 	for len(errs) > 0 {
 		err := errs[0]
 		errs = errs[1:]
@@ -162,11 +168,14 @@ func warn(c *core.Ctx, errs ...error) {
 			errs = append(many.Unwrap(), errs...)
 			continue
 		}
-		if err == nil || err == errNoVM || told[err.Error()] {
+		if err == nil || err == errNoVM || w.told[err.Error()] {
 			continue
 		}
-		told[err.Error()] = true
-		c.Warnf("%s", err.Error())
+		if w.told == nil {
+			w.told = map[string]bool{}
+		}
+		w.told[err.Error()] = true
+		w.c.Warnf("%s", err.Error())
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/xmdb/xmdb/modules/kernel"
 )
 
-// Process is a process of an illumos host.
+// Process is a process of the host.
 type Process struct {
 	Addr    uint64 // proc_t
 	PID     int32
@@ -85,20 +85,9 @@ func (p *illumosProcs) read(v *kernel.View) error {
 	return nil
 }
 
-// Process finds the process that runs the machine; nil without an error if none does.
-func (m *Machine) Process() (*Process, error) {
-	at, err := m.back.process(m)
-	if at == 0 || err != nil {
-		return nil, err
-	}
-	list, err := processes(m.v)
-	for i := range list {
-		if list[i].Addr == at {
-			return &list[i], nil
-		}
-	}
-	return nil, err
-}
+// Process finds the process that runs the machine; nil if none is known to. An error
+// tells what is wrong with the host's processes; a process that comes with it is good.
+func (m *Machine) Process() (*Process, error) { return m.back.process(m) }
 
 // ZoneName is the name of the machine's zone; "" if it is not known.
 func (m *Machine) ZoneName() string {
@@ -127,7 +116,7 @@ func byPID(v *kernel.View, pid int32) (*Process, error) {
 	list, err := processes(v)
 	for i := range list {
 		if list[i].PID == pid {
-			return &list[i], nil
+			return &list[i], err
 		}
 	}
 	return nil, err
@@ -187,7 +176,7 @@ func minor(dev uint64) uint64 { return dev & 0xffffffff }
 
 // process finds the bhyve process: that in the machine's zone, or anywhere if there is
 // none in it, which has the machine's device open.
-func (g *bhyveVM) process(m *Machine) (uint64, error) {
+func (g *bhyveVM) process(m *Machine) (*Process, error) {
 	list, err := processes(g.v)
 	want := g.softc.Minor.Of(g.sb)
 	is := func(path string, rdev uint64) bool {
@@ -199,9 +188,9 @@ func (g *bhyveVM) process(m *Machine) (uint64, error) {
 	for _, inZone := range []bool{true, false} {
 		for i := range list {
 			if (list[i].Zone == m.Zone) == inZone && list[i].opened(g.v, is) {
-				return list[i].Addr, nil
+				return &list[i], err
 			}
 		}
 	}
-	return 0, err
+	return nil, err
 }

@@ -30,10 +30,14 @@ type Thread struct {
 }
 
 // Threads finds the threads that run the machine's vCPUs, by vCPU. A vCPU whose thread
-// is not in the hypervisor has none.
-func (m *Machine) Threads() (map[int]Thread, error) {
+// is not in the hypervisor has none. Those that come with an error are good.
+func (m *Machine) Threads() (map[int]Thread, error) { return m.back.threads(m) }
+
+// illumosThreads finds them among the threads of the machine's process; of tells of
+// which vCPU a context is.
+func illumosThreads(m *Machine, of func(arg uint64) (int, bool)) (map[int]Thread, error) {
 	p, err := m.Process()
-	if p == nil || err != nil {
+	if p == nil {
 		return nil, err
 	}
 	found := map[int]Thread{}
@@ -49,25 +53,25 @@ func (m *Machine) Threads() (map[int]Thread, error) {
 		if err != nil {
 			return found, err
 		}
-		if id, ok := m.contextOf(l.Ctx.Of(b)); ok {
+		if id, ok := contextOf(m.v, l.Ctx.Of(b), of); ok {
 			found[id] = Thread{Addr: at, TID: int32(l.Tid.Of(b))}
 		}
 		at = l.Next.Of(b)
 	}
-	return found, nil
+	return found, err
 }
 
 // contextOf finds the vCPU whose context is among a thread's.
-func (m *Machine) contextOf(at uint64) (vcpu int, ok bool) {
+func contextOf(v *kernel.View, at uint64, of func(arg uint64) (int, bool)) (vcpu int, ok bool) {
 	for range maxContexts {
 		if at == 0 {
 			return 0, false
 		}
-		l, b, err := read(m.v, "struct ctxop", at, func(l *ctxopLayout) uint64 { return l.Size })
+		l, b, err := read(v, "struct ctxop", at, func(l *ctxopLayout) uint64 { return l.Size })
 		if err != nil {
 			return 0, false
 		}
-		if id, ok := m.back.context(m, l.Arg.Of(b)); ok {
+		if id, ok := of(l.Arg.Of(b)); ok {
 			return id, true
 		}
 		at = l.Next.Of(b)
@@ -81,9 +85,11 @@ type vmContext struct {
 	ID   kernel.Field `ctf:"vtc_vcpuid"`
 }
 
-// context implements backend: what vm_run installs on a thread is a vm_thread_ctx on
-// the thread's stack.
-func (g *bhyveVM) context(_ *Machine, arg uint64) (int, bool) {
+func (g *bhyveVM) threads(m *Machine) (map[int]Thread, error) { return illumosThreads(m, g.context) }
+
+// context tells of which vCPU a context is: what vm_run installs on a thread is a
+// vm_thread_ctx, on the thread's stack or (since 2021) in the struct vcpu.
+func (g *bhyveVM) context(arg uint64) (int, bool) {
 	l, b, err := read(g.v, "struct vm_thread_ctx", arg, func(l *vmContext) uint64 { return l.Size })
 	if err != nil || l.VM.Of(b) != g.addr {
 		return 0, false

@@ -36,12 +36,14 @@ var vcpuTable = &core.Table{
 func runVCPU(c *core.Ctx) error {
 	if c.HasAddr {
 		if m, x, err := vcpuAt(kernel.Of(c.Session), c.Addr); x != nil {
-			threads, _ := m.Threads()
+			threads, bad := m.Threads()
+			warn(c, bad)
 			return showVCPU(c, x, threads)
 		} else if m == nil {
 			return err
 		}
 	}
+	w := warner{c: c}
 	return eachMachine(c, func(m *Machine, wrong error) error {
 		list, err := m.VCPUs()
 		threads, bad := m.Threads()
@@ -53,7 +55,7 @@ func runVCPU(c *core.Ctx) error {
 				return err
 			}
 		}
-		warn(c, wrong, err, bad)
+		w.warn(wrong, err, bad)
 		return nil
 	})
 }
