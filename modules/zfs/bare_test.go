@@ -19,7 +19,7 @@ func TestWithoutPools(t *testing.T) {
 		"::zio_state": "zio_cache", "::zio_stuck": "zio_cache", "1::vdev": "couldn't read vdev_t at 1", "1::zio": "couldn't read zio_t at 1",
 		"1::blkptr": "failed to read blkptr_t", "1::dva": "failed to read dva_t", "1::walk txg_list": "couldn't read txg_list_t at 1",
 		"1::walk metaslab": "couldn't read spa_t at 1",
-		"::zfs_datasets": "spa_namespace_avl", "::dbuf_stats": "dbuf_hash_table", "::dbufs": "can't walk dbufs", "1::dbuf": "couldn't read dmu_buf_impl_t at 1",
+		"::zfs_datasets":   "spa_namespace_avl", "::dbuf_stats": "dbuf_hash_table", "::dbufs": "can't walk dbufs", "1::dbuf": "couldn't read dmu_buf_impl_t at 1",
 		"::abuf_find 1 2": "can't find symbol ARC_mru", "::arc_compression_stats": "can't find arc state symbol", "1::walk multilist": "couldn't read multilist_t at 1",
 	} {
 		if r := s.Run(cmd); !strings.Contains(r.Err, want) {
