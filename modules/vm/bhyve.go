@@ -108,7 +108,7 @@ func (bhyve) open(v *kernel.View, sc uint64, vendor Vendor) (*Machine, error) {
 		return nil, err
 	}
 	g := &bhyveVM{v: v, at: sc, softc: l, sb: b, addr: l.VM.Of(b), vendor: vendor}
-	m := &Machine{Kind: Bhyve, Addr: g.addr, Handle: sc, Name: l.Name.Text(b), Vendor: vendor, State: "unknown", Zone: l.Zone.Of(b), v: v, back: g}
+	m := &Machine{Kind: Bhyve, Addr: g.addr, Handle: sc, Name: safe(l.Name.Text(b)), Vendor: vendor, State: "unknown", Zone: l.Zone.Of(b), v: v, back: g}
 	if g.l, g.b, err = read(v, "struct vm", g.addr, func(l *vmLayout) uint64 { return l.Size }); err != nil {
 		return m, fmt.Errorf("vmm_softc_t %x: %w", sc, err)
 	}

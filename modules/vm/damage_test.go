@@ -181,6 +181,21 @@ func TestDamage(t *testing.T) {
 
 func vmPID(sys *illumos.System, i int) int { return sys.VMs[i].PID }
 
+// TestNames: nothing of a name reaches the terminal that is not printable.
+func TestNames(t *testing.T) {
+	s := changed(t, "amd", illumos.KernelPages, func(sys *illumos.System) {
+		m := sys.VMs[0]
+		m.Softc.Set("vmm_name", "evil\x1b[2Jname\n")
+		sys.WriteBytes(m.Proc.Zone.Addr.Get("zone_name"), []byte("\x1b]0;zone"))
+		sys.At("vmm_devmem_entry_t", m.Softc.Get("vmm_devmem_list.list_head.list_next|vmm_devmem_list.list_head.next")).Set("vde_name", "boot\x1brom")
+	})
+	for cmd, want := range map[string]string{"::vm -v": `evil\033[2Jname\n `, "::vmmem": `boot\033rom `, "::vioapic -a": `evil\033[2J`} {
+		if r := s.Run(cmd); strings.ContainsAny(r.Out+r.Err, "\x1b") || !strings.Contains(r.Out, want) {
+			t.Errorf("%s: %q", cmd, r.Out+r.Err)
+		}
+	}
+}
+
 // TestTableLoop spoils nested page tables: a table that is its own entry, one at
 // nowhere. What lies elsewhere is read all the same.
 func TestTableLoop(t *testing.T) {

@@ -72,7 +72,7 @@ func (g *bhyveVM) devmem(seg int32) string {
 			break
 		}
 		if int32(l.Segid.Of(b)) == seg {
-			return l.Name.Text(b)
+			return safe(l.Name.Text(b))
 		}
 	}
 	return "devmem"

@@ -3,6 +3,7 @@ package vm
 import (
 	"fmt"
 
+	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
 
@@ -27,6 +28,9 @@ func read[L any](v *kernel.View, typ string, addr uint64, size func(*L) uint64) 
 func element(f kernel.Field, size uint64, i int) kernel.Field {
 	return kernel.Field{Off: f.Off + uint64(i)*size, Size: size}
 }
+
+// safe is a name of the dump's as it can be shown: what is not printable is escaped.
+func safe(name string) string { return out.EscapeC([]byte(name)) }
 
 // known and unknown make Values.
 func known(v uint64, where string) Value { return Value{V: v, Known: true, Where: where} }

@@ -75,7 +75,7 @@ func (p *illumosProcs) read(v *kernel.View) error {
 		if err != nil {
 			return err
 		}
-		q := Process{Addr: at, AS: l.AS.Of(b), Zone: l.Zone.Of(b), Command: l.Comm.Text(b), first: l.Tlist.Of(b), nfiles: l.NFiles.Of(b), files: l.Files.Of(b)}
+		q := Process{Addr: at, AS: l.AS.Of(b), Zone: l.Zone.Of(b), Command: safe(l.Comm.Text(b)), first: l.Tlist.Of(b), nfiles: l.NFiles.Of(b), files: l.Files.Of(b)}
 		if id, err := mem.ReadUint(v.Space(), mem.Addr(l.PIDP.Of(b)+pid.ID.Off), int(pid.ID.Size), v.W.Order); err == nil {
 			q.PID = int32(id)
 		}
@@ -108,7 +108,7 @@ func (m *Machine) ZoneName() string {
 	if err != nil {
 		return ""
 	}
-	return name
+	return safe(name)
 }
 
 // byPID is the process of a pid.
