@@ -121,24 +121,20 @@ func checkRegisters(t *testing.T, x *Target, text string) {
 		t.Fatalf("%d processors of %d, %v", len(ps), len(cpus), err)
 	}
 	for i, p := range ps {
-		field := func(name string) uint64 {
+		reg := func(name string) uint64 { v, _ := p.Regs.Get(name); return v }
+		for name, got := range map[string]uint64{
+			"[RE]AX": reg("rax"), "[RE]SP": reg("rsp"), "[RE]IP": reg("rip"), "R15": reg("r15"), "[RE]FL": reg("rflags"), "GS": reg("gsbase"), "FS": reg("fsbase"),
+			"CR0": p.System.CR0, "CR2": p.System.CR2, "CR3": p.System.CR3, "CR4": p.System.CR4, "GDT": p.System.GDTBase, "IDT": p.System.IDTBase,
+		} {
 			m := regexp.MustCompile(`\b` + name + ` ?= ?(?:[0-9a-f]{4} |     )?([0-9a-f]+)`).FindStringSubmatch(cpus[i])
+			if m == nil && name == "R15" {
+				continue // the processor was in a nested machine of 16 bits
+			}
 			if m == nil {
 				t.Fatalf("no %s in %q", name, cpus[i])
 			}
-			v, err := strconv.ParseUint(m[1], 16, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return v
-		}
-		reg := func(name string) uint64 { v, _ := p.Regs.Get(name); return v }
-		for name, got := range map[string]uint64{
-			"RAX": reg("rax"), "RSP": reg("rsp"), "RIP": reg("rip"), "R15": reg("r15"), "RFL": reg("rflags"), "GS": reg("gsbase"), "FS": reg("fsbase"),
-			"CR0": p.System.CR0, "CR2": p.System.CR2, "CR3": p.System.CR3, "CR4": p.System.CR4, "GDT": p.System.GDTBase, "IDT": p.System.IDTBase,
-		} {
-			if want := field(name); got != want {
-				t.Errorf("CPU %d: %s is %#x, not %#x", i, name, got, want)
+			if want, err := strconv.ParseUint(m[1], 16, 64); err != nil || got != want {
+				t.Errorf("CPU %d: %s is %#x, not %s", i, name, got, m[1])
 			}
 		}
 	}
