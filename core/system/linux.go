@@ -208,5 +208,6 @@ func (k *LinuxKernel) Refresh() {
 	k.mu.Lock()
 	k.percpu, k.cpus, k.cpusErr, k.cpusRead = nil, nil, nil, false
 	k.mu.Unlock()
+	k.orc.forget()
 	k.loadModules()
 }

@@ -27,10 +27,19 @@ func (k *LinuxKernel) unwinder() (u *orc.Unwinder, done func()) {
 	o.once.Do(func() {
 		o.layout = k.orcLayout()
 		o.image = k.imageORC()
-		o.walk = orc.New(k.space, orc.Options{Table: k.orcTable, Text: k.Executable})
 	})
 	o.mu.Lock()
+	if o.walk == nil {
+		o.walk = orc.New(k.space, orc.Options{Table: k.orcTable, Text: k.Executable})
+	}
 	return o.walk, o.mu.Unlock
+}
+
+// forget drops what is remembered of tables: modules may have come and gone.
+func (o *linuxORC) forget() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.walk, o.module = nil, nil
 }
 
 // orcLayout takes the layout of entries from struct orc_entry.
