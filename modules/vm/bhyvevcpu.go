@@ -214,6 +214,9 @@ func enumerator(v *kernel.View, typ string, n uint64) string {
 	return name
 }
 
+// owns implements backend: the vCPUs are in the struct vm.
+func (g *bhyveVM) owns(addr uint64) bool { return addr-g.addr < uint64(len(g.b)) }
+
 // registers implements backend.
 func (g *bhyveVM) registers(c *VCPU) (*Regs, error) {
 	if g.b == nil {

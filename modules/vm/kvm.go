@@ -102,6 +102,11 @@ func (g *kvmVM) devices(*Machine) (map[string]uint64, error) {
 	return map[string]uint64{"vioapic": g.l.VIOAPIC.Of(g.b), "vatpic": g.l.VPIC.Of(g.b), "vatpit": g.l.VPIT.Of(g.b)}, nil
 }
 
+func (g *kvmVM) owns(addr uint64) bool {
+	_, ok := g.context(addr)
+	return ok
+}
+
 func (g *kvmVM) threads(m *Machine) (map[int]Thread, error) { return illumosThreads(m, g.context) }
 
 // context tells of which vCPU a context is: what vcpu_load installs on a thread is the

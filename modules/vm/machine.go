@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
@@ -56,6 +57,8 @@ type backend interface {
 	// regions gives guest-physical memory as the guest has it, in any order. Those
 	// before an error are good.
 	regions(m *Machine) ([]Region, error)
+	// owns tells whether an address can be that of one of the machine's vCPUs.
+	owns(addr uint64) bool
 	// lapic finds a vCPU's local APIC; nil without an error if the kernel has none.
 	lapic(c *VCPU) (*LAPIC, error)
 	// devices gives the addresses of the models of devices, by their names.
@@ -78,15 +81,29 @@ var hypervisors = []hypervisor{bhyve{}, illumosKVM{}}
 // Machines gives the machines of the host, bhyve's first. An error ends those of one
 // hypervisor; a kernel that has none loaded gives none.
 func Machines(v *kernel.View) iter.Seq2[*Machine, error] {
-	return func(yield func(*Machine, error) bool) {
+	list, _ := core.Memo(v.Session(), machinesKey{}, func() (list []found, _ error) {
 		for _, h := range hypervisors {
 			for m, err := range h.machines(v) {
-				if !yield(m, err) {
-					return
-				}
+				list = append(list, found{m, err})
+			}
+		}
+		return list, nil
+	})
+	return func(yield func(*Machine, error) bool) {
+		for _, f := range list {
+			if !yield(f.m, f.err) {
+				return
 			}
 		}
 	}
+}
+
+type machinesKey struct{}
+
+// found is a machine, and what is wrong with it or, if it is nil, with the list.
+type found struct {
+	m   *Machine
+	err error
 }
 
 // MachineAt finds the machine of an address, that of the machine's structure or of its

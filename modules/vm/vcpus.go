@@ -73,6 +73,9 @@ func vcpuAt(v *kernel.View, addr uint64) (*Machine, *VCPU, error) {
 		if m.Addr == addr || m.Handle == addr {
 			return m, nil, nil
 		}
+		if !m.back.owns(addr) {
+			continue
+		}
 		list, _ := m.VCPUs()
 		for _, x := range list {
 			if x.Addr == addr {
