@@ -21,6 +21,7 @@ func Module() *core.Module {
 	for _, list := range [][]*core.Walker{structureWalkers(), processWalkers(), containerWalkers(), moduleWalkers(), mountWalkers(), fileWalkers(), netWalkers(), irqWalkers(), slabWalkers()} {
 		m.Walkers = append(m.Walkers, list...)
 	}
+	m.Init = func(s *core.Session) error { addCacheWalkers(s, m); return nil }
 	return m
 }
 
