@@ -325,6 +325,13 @@ func spaceObjects(sys *illumos.System) (objs []illumos.Obj) {
 			}
 		}
 		objs = append(append(append(objs, p.Mem.Logs...), p.Mem.Summary...), p.Mem.Traces...)
+		objs = append(objs, sys.At("[64]uint64_t", p.Mem.Entries))
+		if p.Mem.Leaf != 0 {
+			objs = append(objs, sys.At("[400]uint64_t", p.Mem.Leaf), p.Mem.Scrub, p.Mem.Config)
+			for a := sys.At("nvpriv_t", p.Mem.Config.Get("nvl_priv")).Get("nvp_list"); a != 0; a = objs[len(objs)-1].Get("_nvi_un._nvi._nvi_next") {
+				objs = append(objs, sys.At("i_nvp_t", a))
+			}
+		}
 		if l := p.Mem.ConfigLock; l != nil {
 			objs = append(append(append(objs, l.Obj, l.Anon.Obj), l.Anon.Notes...), l.Linked.Notes...)
 		}
@@ -347,7 +354,8 @@ func spaceCommands(sys *illumos.System) []string {
 		for _, tr := range p.Mem.Traces {
 			cmds = append(cmds, at(tr, "metaslab_trace"))
 		}
-		cmds = append(cmds, at(p.Obj, "zap_leaf -v"), at(p.Obj, "sm_entries 0x1000"))
+		cmds = append(cmds, at(p.Obj, "zap_leaf -v"), at(p.Obj, "sm_entries 0x1000"), at(p.Obj, "spa_vdevs -emMh"),
+			fmt.Sprintf("%x::zap_leaf -v", p.Mem.Leaf), fmt.Sprintf("%x::zap_leaf -v4", p.Mem.Leaf), fmt.Sprintf("%x::sm_entries 0x1000", p.Mem.Entries))
 	}
 	for _, f := range sys.ZFS.Files {
 		cmds = append(cmds, at(f.ACL, "zfs_aces"), at(f.ACL, "zfs_aces -v"), at(f.ACL, "walk zfs_acl_node | ::walk zfs_acl_node_aces0"), at(f.SA, "sa_attr_table"), at(f.Handle, "sa_attr 5"))
