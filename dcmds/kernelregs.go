@@ -35,6 +35,9 @@ func isKernel(s *core.Session) bool {
 
 // cpuThread is the thread on the CPU that the address or -c names.
 func cpuThread(c *core.Ctx) (uint64, error) {
+	if k, ok := core.As[*system.LinuxKernel](c.Session.Context()); ok {
+		return linuxCPUThread(c, k)
+	}
 	k, ok := core.As[*system.IllumosKernel](c.Session.Context())
 	if !ok {
 		if c.Session.Context().Target == nil {
@@ -58,6 +61,26 @@ func cpuThread(c *core.Ctx) (uint64, error) {
 	}
 	if err != nil {
 		c.Warnf("%s", err.Error())
+	}
+	c.Warnf("failed to get regs for cpu %d", id)
+	return 0, core.ErrFailed
+}
+
+// linuxCPUThread is cpuThread for a Linux kernel, where the address is that of a CPU's
+// per-CPU area.
+func linuxCPUThread(c *core.Ctx, k *system.LinuxKernel) (uint64, error) {
+	id, _ := c.OptUint('c')
+	cpus, err := k.CPUs()
+	for _, cpu := range cpus {
+		if c.HasAddr && cpu.Offset == c.Addr || !c.HasAddr && uint64(cpu.ID) == id {
+			return cpu.Task, nil
+		}
+	}
+	if err != nil {
+		c.Warnf("%s", err.Error())
+	}
+	if c.HasAddr {
+		return 0, c.Warn(core.ErrNotSup, "failed to find cpuid for cpu at %p", c.Addr)
 	}
 	c.Warnf("failed to get regs for cpu %d", id)
 	return 0, core.ErrFailed

@@ -67,6 +67,30 @@ func (k *LinuxKernel) CPURegisters(cpu int) (*arch.Regs, error) {
 	return nil, fmt.Errorf("cpu %d: %w", cpu, ErrNoRegs)
 }
 
+// CPUThread implements core.CPUThreads: the task on the CPU that is a processor of the
+// container, by the processor's index.
+func (k *LinuxKernel) CPUThread(index int) (task uint64, ok bool) {
+	cpus, _ := k.CPUs()
+	id := index
+	if src, ok := k.mem.(Processors); ok {
+		list, _ := src.Processors()
+		for i := range list {
+			if list[i].ID != index || list[i].Regs == nil {
+				continue
+			}
+			if n, ok := processorCPU(&list[i], cpus); ok {
+				id = n
+			}
+		}
+	}
+	for _, c := range cpus {
+		if c.ID == id {
+			return c.Task, c.Task != 0
+		}
+	}
+	return 0, false
+}
+
 // processorCPU is the kernel's number of a processor.
 func processorCPU(p *Processor, cpus []LinuxCPU) (int, bool) {
 	gs, known := p.Regs.Get("gsbase")
