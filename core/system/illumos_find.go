@@ -27,7 +27,7 @@ const (
 
 // Limits of the search.
 const (
-	maxCoreBytes = 128 << 20 // of mapped memory that is looked through for one root
+	maxCoreBytes = 256 << 20 // of mapped memory that is looked through
 	scanBytes    = 64 << 10  // read at once
 	maxHeads     = 64        // rings of modules that are tried
 	searchTime   = 10 * time.Second
@@ -45,7 +45,7 @@ func illumosByProcessors(ctx context.Context, m KernelMemory) (*IllumosKernel, e
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoIllumos, err)
 	}
-	tried, heads := map[uint64]bool{}, maxHeads
+	tried, left := map[uint64]bool{}, newFindBudget()
 	for i := range list {
 		s := &list[i].System
 		mode, known := (&rawCPU{Processor: list[i]}).mode()
@@ -57,7 +57,7 @@ func illumosByProcessors(ctx context.Context, m KernelMemory) (*IllumosKernel, e
 			continue
 		}
 		tried[t.Root()] = true
-		if k, err := illumosAt(ctx, m, t, &heads); k != nil || err != nil {
+		if k, err := illumosAt(ctx, m, t, left); k != nil || err != nil {
 			return k, err
 		}
 	}
@@ -74,7 +74,7 @@ func probeIllumosMemory(ctx context.Context, target any) (any, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	f := &rootFinder{ctx: limited, m: m, phys: m.Physical(), heads: maxHeads}
+	f := &rootFinder{ctx: limited, m: m, phys: m.Physical(), left: newFindBudget(), tried: map[uint64]bool{}}
 	k, err := f.search()
 	switch {
 	case k != nil:
@@ -85,19 +85,27 @@ func probeIllumosMemory(ctx context.Context, target any) (any, error) {
 	return nil, err
 }
 
+// findBudget is what may still be spent on a search.
+type findBudget struct {
+	bytes uint64
+	heads int // rings of modules
+}
+
+func newFindBudget() *findBudget { return &findBudget{maxCoreBytes, maxHeads} }
+
 // illumosAt looks for the kernel in an address space; nil without an error if it is not
-// there. left counts down the rings of modules that may be tried.
-func illumosAt(ctx context.Context, m KernelMemory, t *paging.Table, left *int) (*IllumosKernel, error) {
+// there.
+func illumosAt(ctx context.Context, m KernelMemory, t *paging.Table, left *findBudget) (*IllumosKernel, error) {
 	if _, _, err := t.Translate(coreBase); err != nil {
 		return nil, nil
 	}
-	h := &headFinder{ctx: ctx, space: t.Space(1024)}
+	h := &headFinder{ctx: ctx, space: t.Space(1024), left: left}
 	for {
 		head, err := h.next(t)
-		if head == 0 || *left <= 0 {
+		if head == 0 || left.heads <= 0 {
 			return nil, err
 		}
-		*left--
+		left.heads--
 		if k := illumosInMemory(m, t, head); k != nil {
 			return k, nil
 		}
@@ -129,7 +137,7 @@ type headFinder struct {
 	ctx   context.Context
 	space *paging.Space
 	from  uint64 // address to go on at
-	bytes uint64 // looked through
+	left  *findBudget
 }
 
 // next gives the next address that looks like the head; 0 if there is none, with an
@@ -145,9 +153,10 @@ func (h *headFinder) next(t *paging.Table) (uint64, error) {
 				return 0, err
 			}
 			n := min(scanBytes, p.PageSize-(at-p.VA))
-			if h.bytes += n; h.bytes > maxCoreBytes {
+			if h.left.bytes < n {
 				return 0, nil
 			}
+			h.left.bytes -= n
 			got, _ := h.space.ReadAt(buf[:n], mem.Addr(at))
 			if head := h.scan(buf[:got], at); head != 0 {
 				h.from = head + 8
@@ -205,7 +214,8 @@ type rootFinder struct {
 	ctx   context.Context
 	m     KernelMemory
 	phys  mem.Space
-	heads int // rings of modules that may be tried
+	left  *findBudget
+	tried map[uint64]bool // tables of the top 1 GB: processes share the kernel's
 }
 
 var errNoRanges = fmt.Errorf("%w: where its memory lies is not known", errNoIllumos)
@@ -235,11 +245,13 @@ func (f *rootFinder) in(r mem.Mapping) (*IllumosKernel, error) {
 		if n%1024 == 0 && f.ctx.Err() != nil {
 			return nil, f.ctx.Err()
 		}
-		if !f.plausible(pa) {
+		if low, ok := f.plausible(pa); !ok || f.tried[low] {
 			continue
+		} else {
+			f.tried[low] = true
 		}
 		t := paging.New(f.phys, paging.Long4, pa, paging.Options{})
-		if k, err := illumosAt(f.ctx, f.m, t, &f.heads); k != nil || err != nil {
+		if k, err := illumosAt(f.ctx, f.m, t, f.left); k != nil || err != nil {
 			return k, err
 		}
 	}
@@ -247,14 +259,15 @@ func (f *rootFinder) in(r mem.Mapping) (*IllumosKernel, error) {
 }
 
 // plausible tells whether the page has the entry of the top 512 GB, and the table it
-// leads to that of the top 1 GB, like those that map the kernel's text.
-func (f *rootFinder) plausible(pa uint64) bool {
+// leads to that of the top 1 GB, like those that map the kernel's text; low is the
+// table of the top 1 GB.
+func (f *rootFinder) plausible(pa uint64) (low uint64, ok bool) {
 	for range 2 {
 		e, err := mem.ReadUint(f.phys, mem.Addr(pa+pageSize-8), 8, binary.LittleEndian)
 		if err != nil || e&(paging.Present|paging.Writable|paging.Large) != paging.Present|paging.Writable {
-			return false
+			return 0, false
 		}
 		pa = e &^ paging.NoExec &^ (pageSize - 1)
 	}
-	return true
+	return pa, true
 }
