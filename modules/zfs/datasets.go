@@ -60,16 +60,16 @@ func runDatasets(c *core.Ctx) error {
 	}
 	var list []uint64
 	failed := false
-	// The pools before what is damaged are listed all the same.
-	if err := pools(v, func(a uint64) bool { list = append(list, a); return true }); err != nil {
-		c.Warnf("can't walk spa: %s", err.Error())
-		failed = true
-	}
 	if c.HasAddr {
-		var err error
-		if list, err = d.start(c.Addr, list); err != nil {
+		spa, err := d.start(c.Addr)
+		if err != nil {
 			return err
 		}
+		list = append(list, spa)
+	} else if err := pools(v, func(a uint64) bool { list = append(list, a); return true }); err != nil {
+		// The pools before what is damaged are listed all the same.
+		c.Warnf("can't walk spa: %s", err.Error())
+		failed = true
 	}
 	for _, spa := range list {
 		if c.Err() != nil {
@@ -91,26 +91,25 @@ func runDatasets(c *core.Ctx) error {
 
 // start is the pool to list for an address: a pool's, or that of an object set, of
 // which then only what is at and below it is listed.
-func (d *datasetLister) start(addr uint64, pools []uint64) ([]uint64, error) {
-	if slices.Contains(pools, addr) {
-		return []uint64{addr}, nil
+func (d *datasetLister) start(addr uint64) (spa uint64, err error) {
+	if isPool(d.v, addr) {
+		return addr, nil
 	}
 	l, b, err := read(d.v, "objset_t", addr, func(l *objsetLayout) uint64 { return l.Size })
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	spa, ds := l.Spa.Of(b), l.Dataset.Of(b)
-	if !slices.Contains(pools, spa) {
-		return nil, fmt.Errorf("%x is neither a pool's spa_t nor an objset_t", addr)
+	if spa = l.Spa.Of(b); !isPool(d.v, spa) {
+		return 0, fmt.Errorf("%x is neither a pool's spa_t nor an objset_t", addr)
 	}
-	if ds != 0 {
+	if ds := l.Dataset.Of(b); ds != 0 {
 		name, err := d.names.dataset(ds)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
 		d.only = append(d.only, name)
 	}
-	return []uint64{spa}, nil
+	return spa, nil
 }
 
 // wanted tells whether a name is asked for, or below one that is.

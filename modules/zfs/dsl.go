@@ -25,6 +25,7 @@ const (
 // that is empty, and all file systems that are clones of no other are clones of it.
 type dslPoolLayout struct {
 	Size   uint64       `ctf:"sizeof"`
+	Spa    kernel.Field `ctf:"dp_spa"`
 	Meta   kernel.Field `ctf:"dp_meta_objset"`
 	Origin kernel.Field `ctf:"dp_origin_snap,optional"`
 }
@@ -97,17 +98,28 @@ type dslPool struct {
 	maps     map[uint64]uint64 // dnode_t of maps of snapshots' names by their objects' numbers
 }
 
+// readDsl reads a pool's dsl_pool_t.
+func readDsl(v *kernel.View, spa uint64) (dsl uint64, l *dslPoolLayout, b []byte, err error) {
+	sl, sb, err := readSpa(v, spa)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	if dsl = sl.Dsl.Of(sb); dsl == 0 {
+		return 0, nil, nil, fmt.Errorf("spa_t %x has no dsl_pool_t", spa)
+	}
+	l, b, err = read(v, "dsl_pool_t", dsl, func(l *dslPoolLayout) uint64 { return l.Size })
+	return dsl, l, b, err
+}
+
+// isPool tells whether a spa_t lies at an address: one whose dsl_pool_t says so.
+func isPool(v *kernel.View, addr uint64) bool {
+	_, l, b, err := readDsl(v, addr)
+	return err == nil && l.Spa.Of(b) == addr
+}
+
 // metaObjset is the object set of a pool itself, and the snapshot that is empty.
 func metaObjset(v *kernel.View, spa uint64) (mos, origin uint64, err error) {
-	l, b, err := readSpa(v, spa)
-	if err != nil {
-		return 0, 0, err
-	}
-	dsl := l.Dsl.Of(b)
-	if dsl == 0 {
-		return 0, 0, fmt.Errorf("spa_t %x has no dsl_pool_t", spa)
-	}
-	pl, pb, err := read(v, "dsl_pool_t", dsl, func(l *dslPoolLayout) uint64 { return l.Size })
+	dsl, pl, pb, err := readDsl(v, spa)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -100,6 +100,11 @@ func TestHeldDamage(t *testing.T) {
 			sys.PutU64(sys.GetU64(second), first)
 			return first - sys.Offset("dnode_t", "dn_link")
 		}, "backup"},
+		{"a tree of pools that goes astray", "::zfs_datasets", func(sys *illumos.System) uint64 {
+			pool(sys, "zones").Set("spa_avl.avl_child[1]", uint64(wild))
+			pool(sys, "backup").Set("spa_avl.avl_child[1]", uint64(wild))
+			return wild - sys.Offset("spa_t", "spa_avl")
+		}, "backup"},
 		{"a pool without object set", "::zfs_datasets", func(sys *illumos.System) uint64 {
 			p := pool(sys, "backup")
 			p.Dsl.Set("dp_meta_objset", 0)
