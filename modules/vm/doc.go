@@ -25,6 +25,12 @@
 // against the arrays that the kernel's types declare, lists are bounded, and what is
 // wrong is told with its address.
 //
+// # What was verified
+//
+// AMD's back end most: the VMCB is public, and the tests compare every register with what
+// a dump was made from. Of Intel's that holds for what memory has. The layouts are those
+// of illumos-joyent of August 2020 and of illumos-gate's bhyve of 2025.
+//
 // # What it does not do
 //
 // The contents of a VMCS that is not loaded into a processor are in memory in a form
