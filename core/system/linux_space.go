@@ -88,3 +88,6 @@ func (k *LinuxKernel) VirtualAddresses(pa uint64, yield func(as, va uint64) bool
 		}
 	}
 }
+
+// CurrentTable implements core.Paged: the kernel's page table.
+func (k *LinuxKernel) CurrentTable() (*paging.Table, error) { return k.table, nil }
