@@ -46,6 +46,7 @@ type datasetLister struct {
 	heads map[uint64]*dslDataset   // by the addresses of directories
 	snaps map[uint64][]*dslDataset // by the addresses of directories
 	byNum map[uint64]*dslDataset
+	dirs  map[uint64]*dslDir // by their objects' numbers
 	disk  *diskObjects
 }
 
@@ -159,6 +160,10 @@ func (d *datasetLister) listPool(spa uint64) error {
 // sort tells the file systems from the snapshots.
 func (d *datasetLister) sort(pool *dslPool) {
 	d.pool, d.heads, d.snaps, d.byNum = pool, map[uint64]*dslDataset{}, map[uint64][]*dslDataset{}, map[uint64]*dslDataset{}
+	d.dirs = map[uint64]*dslDir{}
+	for _, dir := range pool.dirs {
+		d.dirs[dir.object] = dir
+	}
 	for _, ds := range pool.datasets {
 		d.byNum[ds.object] = ds
 		if pool.snapshot(ds) {
@@ -321,15 +326,20 @@ func (d *datasetLister) details(dir *dslDir, ds *dslDataset) {
 // clones of.
 func (d *datasetLister) origin(object uint64) string {
 	s := d.byNum[object]
-	switch {
-	case object == 0, s != nil && s.addr == d.pool.origin:
+	if object == 0 || s != nil && s.addr == d.pool.origin {
 		return ""
-	case s == nil:
-		return fmt.Sprintf("object %d", object)
 	}
-	name, err := d.names.dir(s.dir)
-	if err != nil {
-		return fmt.Sprintf("object %d", object)
+	if s == nil { // nobody holds it
+		phys := d.disk.bonus(object, bonusDataset, d.pool.physical.Size)
+		if dir := d.dirs[d.pool.physical.Dir.Of(phys)]; dir != nil {
+			s = &dslDataset{object: object, dir: dir.addr, phys: phys}
+			d.nameSnapshots([]*dslDataset{s}, d.pool.physical.Names.Of(d.head(dir).phys))
+		}
 	}
-	return name + "@" + snapName(s)
+	if s != nil {
+		if name, err := d.names.dir(s.dir); err == nil {
+			return name + "@" + snapName(s)
+		}
+	}
+	return fmt.Sprintf("object %d", object)
 }

@@ -1,7 +1,6 @@
 package zfs_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -40,7 +39,7 @@ func (r setRow) text(exact, verbose bool) string {
 }
 
 // setRows are the rows of a data set and of what is below it.
-func setRows(t *illumos.BuiltDataset, origins map[string]string, objects map[string]uint64) []setRow {
+func setRows(t *illumos.BuiltDataset, origins map[string]string) []setRow {
 	kind, guid := "-", fmt.Sprint(t.GUID)
 	if t.Open {
 		kind = "fs"
@@ -66,7 +65,7 @@ func setRows(t *illumos.BuiltDataset, origins map[string]string, objects map[str
 		detail += ", quota " + out.NiceNum(t.Quota)
 	}
 	if o := t.Dataset.Origin; o != "" {
-		detail += ", origin " + cmp.Or(origins[o], fmt.Sprintf("object %d", objects[o]))
+		detail += ", origin " + origins[o]
 	}
 	rows := []setRow{{addr: t.Addr, kind: kind, guid: guid, used: t.Used, refer: t.Refer, name: t.Path, detail: "    " + detail + "\n"}}
 	for _, s := range t.Snapshots {
@@ -80,7 +79,7 @@ func setRows(t *illumos.BuiltDataset, origins map[string]string, objects map[str
 	children := slices.Clone(t.Children)
 	slices.SortFunc(children, func(x, y *illumos.BuiltDataset) int { return strings.Compare(x.Path, y.Path) })
 	for _, c := range children {
-		rows = append(rows, setRows(c, origins, objects)...)
+		rows = append(rows, setRows(c, origins)...)
 	}
 	return rows
 }
@@ -89,17 +88,17 @@ func date(sec int64) string { return time.Unix(sec, 0).UTC().Format("2006 Jan _2
 
 // allRows are the rows of a pool.
 func allRows(p *illumos.BuiltPool) []setRow {
-	origins, objects := map[string]string{}, map[string]uint64{}
+	origins := map[string]string{}
 	for _, d := range p.Tree.All() {
 		for _, s := range d.Snapshots {
 			full := d.Path + "@" + s.Name
-			objects[full] = s.Object
-			if s.Addr != 0 {
-				origins[full] = full
+			origins[full] = full
+			if !d.Listed && (s.Addr == 0 || s.Nameless) {
+				origins[full] = fmt.Sprintf("%s@#%d", d.Path, s.Object)
 			}
 		}
 	}
-	return setRows(p.Tree, origins, objects)
+	return setRows(p.Tree, origins)
 }
 
 func TestDatasets(t *testing.T) {

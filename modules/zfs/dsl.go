@@ -33,8 +33,9 @@ type dslPoolLayout struct {
 // dirLayout is what beside its name a dsl_dir_t has. Until 2015 the user of a buffer
 // was the structure itself, not a member.
 type dirLayout struct {
-	Size uint64       `ctf:"sizeof"`
-	User kernel.Field `ctf:"dd_dbu,optional"`
+	Size   uint64       `ctf:"sizeof"`
+	User   kernel.Field `ctf:"dd_dbu,optional"`
+	Object kernel.Field `ctf:"dd_object"`
 }
 
 type dslDirPhysLayout struct {
@@ -61,6 +62,7 @@ type datasetLayout struct {
 type datasetPhysLayout struct {
 	Size         uint64       `ctf:"sizeof"`
 	Children     kernel.Field `ctf:"ds_num_children"`
+	Dir          kernel.Field `ctf:"ds_dir_obj,optional"`
 	Prev         kernel.Field `ctf:"ds_prev_snap_obj,optional"`
 	Names        kernel.Field `ctf:"ds_snapnames_zapobj,optional"`
 	GUID         kernel.Field `ctf:"ds_guid,optional"`
@@ -75,8 +77,8 @@ type datasetPhysLayout struct {
 
 // dslDir is a directory in memory.
 type dslDir struct {
-	addr uint64
-	phys []byte // dsl_dir_phys_t; nil if it cannot be read
+	addr, object uint64
+	phys         []byte // dsl_dir_phys_t; nil if it cannot be read
 }
 
 // dslDataset is a data set in memory.
@@ -194,7 +196,12 @@ func (p *dslPool) addDir(c *core.Ctx, user, data uint64) error {
 	if err != nil {
 		return err
 	}
-	p.dirs = append(p.dirs, &dslDir{addr: user - l.User.Off, phys: p.disk(c, "dsl_dir_phys_t", data, p.dirPhys.Size)})
+	addr := user - l.User.Off
+	object, err := p.v.Pointer(addr + l.Object.Off)
+	if err != nil {
+		return kernel.BadRead("dsl_dir_t", addr, err)
+	}
+	p.dirs = append(p.dirs, &dslDir{addr: addr, object: object, phys: p.disk(c, "dsl_dir_phys_t", data, p.dirPhys.Size)})
 	return nil
 }
 
