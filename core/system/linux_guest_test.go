@@ -75,6 +75,7 @@ func TestLinuxGuests(t *testing.T) {
 			guestStatus(t, k, d)
 			guestStacks(t, k, d)
 			guestMaps(t, k, d)
+			guestMappings(t, k, d)
 		})
 	}
 }
@@ -244,6 +245,33 @@ func guestMaps(t *testing.T, k *system.LinuxKernel, d *guest.Dumped) {
 		return
 	}
 	t.Error("no process of /bin/threads")
+}
+
+// guestMappings looks for the code of each module and for all memory among what is mapped.
+func guestMappings(t *testing.T, k *system.LinuxKernel, d *guest.Dumped) {
+	t.Helper()
+	direct, last := uint64(0), mem.Addr(0)
+	code := map[string]bool{}
+	for _, m := range k.Mappings() {
+		if m.Base < last {
+			t.Errorf("%v begins before %v", m, last)
+		}
+		last = m.End()
+		if m.Name == "[direct map]" {
+			direct += m.Size
+		}
+		if mod := k.Module(m.Name); mod != nil && m.Contains(mem.Addr(mod.Text.Base)) && m.Prot&mem.ProtExec != 0 {
+			code[m.Name] = true
+		}
+	}
+	for _, m := range k.Modules() {
+		if !code[m.Name] {
+			t.Errorf("code of %s is not mapped", m.Name)
+		}
+	}
+	if all := uint64(max(d.Machine.MemMB, 320)) << 20; direct < all/10*9 {
+		t.Errorf("%d bytes of %d are in the map of memory", direct, all)
+	}
 }
 
 func prot(p mem.Prot) string {
