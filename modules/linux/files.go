@@ -25,7 +25,7 @@ func fileDcmds() []*core.Dcmd {
 		{Name: "files", Usage: ":", Descr: "open files of a process", Type: "struct task_struct",
 			Help:  "Lists the open files of the process at the address: descriptor, address of the struct\nfile, type (REG, DIR, CHR, BLK, FIFO, SOCK, LNK, ANON), offset, and path.\n",
 			Table: fileTable, Run: noArgs(runFiles)},
-		{Name: "fd", Usage: ":", Descr: "get a struct file from a descriptor: fd::fd of a process by ::pid2proc is -p", Type: "struct file",
+		{Name: "fd", Usage: ":", Descr: "get a struct file from a process' descriptor", Type: "struct file",
 			Help: "Gives the address of the struct file that a process has open as the descriptor that is\nthe address: 3::fd -p TASK.\n",
 			Opts: []core.Opt{{Letter: 'p', Kind: core.Uint, Arg: "task", Help: "address of the process' task_struct"}}, Run: noArgs(runFd)},
 	}
