@@ -39,6 +39,9 @@ const (
 )
 
 func machineFile(path string) int {
+	if path == linuxdump.KcorePath {
+		return isMachineDump // to say why not, where it cannot be opened
+	}
 	st, err := os.Stat(path)
 	if err != nil || !st.Mode().IsRegular() {
 		return isOther

@@ -15,6 +15,7 @@ import (
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/targets/elfcore"
 	"github.com/xmdb/xmdb/targets/illumosdump"
+	"github.com/xmdb/xmdb/targets/linuxdump"
 	"github.com/xmdb/xmdb/targets/objfile"
 	"github.com/xmdb/xmdb/targets/rawfile"
 )
@@ -99,8 +100,13 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 	case len(c.run) > 0:
 		return a.runTarget(args)
 	}
-	if dumps, vmlinux, ok := machineFiles(args); ok && !c.raw && !c.user {
-		return a.machineDump(ctx, dumps, vmlinux)
+	if c.kernel && len(args) == 0 && exists(linuxdump.KcorePath) {
+		args = []string{linuxdump.KcorePath} // the kernel that runs here
+	}
+	if !c.raw && !c.user {
+		if dumps, vmlinux, ok := machineFiles(args); ok {
+			return a.machineDump(ctx, dumps, vmlinux)
+		}
 	}
 	switch {
 	case len(args) > 2:
