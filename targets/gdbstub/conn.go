@@ -72,11 +72,19 @@ func (q *conn) read() {
 	defer close(q.done)
 	in := newScanner(q.c)
 	acks := 0
-	in.drained = func() { // acknowledgements go out together
+	var ready [][]byte
+	// Acknowledgements go out together, and before anybody can answer with another
+	// request: QEMU takes one that comes after the machine was let go for a wish to halt
+	// it.
+	in.drained = func() {
 		if acks > 0 {
 			q.put(bytes.Repeat([]byte{'+'}, acks))
 			acks = 0
 		}
+		for _, p := range ready {
+			q.packets <- p
+		}
+		ready = ready[:0]
 	}
 	for {
 		e, err := in.next()
@@ -86,22 +94,21 @@ func (q *conn) read() {
 				q.err = fmt.Errorf("%w: %v", ErrNonsense, err)
 			}
 			q.c.Close()
+			in.drained()
 			return
 		}
-		if e.kind != '$' {
-			continue // acknowledgements tell nothing that an answer does not
-		}
-		if e.bad && q.acks.Load() {
+		switch {
+		case e.kind != '$': // acknowledgements tell nothing that an answer does not
+		case e.bad && q.acks.Load():
+			in.drained()
 			q.put([]byte{'-'}) // it is sent again
-			continue
+		case e.bad: // its absence is noticed
+		default:
+			if q.acks.Load() {
+				acks++
+			}
+			ready = append(ready, e.data)
 		}
-		if e.bad {
-			continue // its absence is noticed
-		}
-		if q.acks.Load() {
-			acks++
-		}
-		q.packets <- e.data
 	}
 }
 
