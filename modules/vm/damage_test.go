@@ -227,7 +227,7 @@ func TestTableLoop(t *testing.T) {
 
 // TestRandomDamage: no damage of a host's structures makes a command fault or hang.
 func TestRandomDamage(t *testing.T) {
-	for seed := range uint64(9) {
+	for seed := range uint64(6) {
 		host := []string{"amd", "intel", "gate"}[seed%3]
 		t.Run(fmt.Sprintf("%s %d", host, seed), func(t *testing.T) {
 			var addrs []uint64
@@ -259,7 +259,7 @@ func TestRandomDamage(t *testing.T) {
 						good = append(good, o)
 					}
 				}
-				sys.Spoil(good, rand.New(rand.NewPCG(seed, 11)), 40<<(seed/3*2))
+				sys.Spoil(good, rand.New(rand.NewPCG(seed, 11)), 40<<(seed/3*3))
 			})
 			t.Parallel() // building is not for several at once
 			cmds := []string{"::vm -v", "::vcpu -v", "::vmmem", "::vlapic -v", "::vioapic -a", "::vatpic", "::vatpit", "::vhpet", "::vrtc", "::vpmtmr",
