@@ -24,7 +24,7 @@
 // for addresses without memory and disturbs devices: `info mtree -f`, through qRcmd,
 // tells where memory is, and nothing else is read. Other stubs read virtual memory of
 // the processor chosen by Hg; physical memory fails with a reason. Requests ask for at
-// most half a packet and never cross a page; 64 are under way at once.
+// most half a packet and never cross a page; QEMU gets 64 at once.
 //
 // # Leaving
 //

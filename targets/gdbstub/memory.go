@@ -12,7 +12,7 @@ import (
 // Memory by packets.
 const (
 	pageSize  = 4096
-	pipelined = 64      // requests under way
+	pipelined = 64      // requests under way, with QEMU
 	cacheSize = 8 << 20 // bytes of memory that are kept while the machine is halted
 )
 
@@ -125,11 +125,14 @@ func (t *Target) read(p []byte, a mem.Addr, phys bool) (int, error) {
 // burst reads what a number of requests give. None crosses a page: in virtual memory
 // an answer is a whole or an error.
 func (t *Target) burst(p []byte, a mem.Addr) (int, error) {
-	most := min(t.stub.packet/2, pageSize)
+	most, depth := min(t.stub.packet/2, pageSize), 1
+	if t.stub.physical {
+		depth = pipelined // bhyve drops an answer that it has not sent yet for a new request
+	}
 	var asks []string
 	var sizes []int
 	total := 0
-	for total < len(p) && len(asks) < pipelined {
+	for total < len(p) && len(asks) < depth {
 		at := uint64(a) + uint64(total)
 		n := min(most, len(p)-total, int(pageSize-at%pageSize))
 		asks = append(asks, fmt.Sprintf("m%x,%x", at, n))
