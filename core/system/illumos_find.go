@@ -221,12 +221,7 @@ type rootFinder struct {
 var errNoRanges = fmt.Errorf("%w: where its memory lies is not known", errNoIllumos)
 
 func (f *rootFinder) search() (*IllumosKernel, error) {
-	var ranges []mem.Mapping
-	if r, ok := f.m.(PhysicalRanges); ok {
-		ranges = r.PhysicalRanges()
-	} else if r, ok := f.phys.(mem.Mapper); ok {
-		ranges = r.Mappings()
-	}
+	ranges := f.ranges()
 	if len(ranges) == 0 {
 		return nil, errNoRanges
 	}
@@ -237,6 +232,22 @@ func (f *rootFinder) search() (*IllumosKernel, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: no page table in memory leads to a list of modules", errNoIllumos)
+}
+
+// ranges are where memory is, without what was never written if that is known.
+func (f *rootFinder) ranges() []mem.Mapping {
+	if p, ok := f.m.(PresentMemory); ok {
+		if list := p.PresentRanges(); list != nil {
+			return list
+		}
+	}
+	if r, ok := f.m.(PhysicalRanges); ok {
+		return r.PhysicalRanges()
+	}
+	if r, ok := f.phys.(mem.Mapper); ok {
+		return r.Mappings()
+	}
+	return nil
 }
 
 // in tries each page of a range as the top of a page table.
