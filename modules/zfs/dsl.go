@@ -2,6 +2,7 @@ package zfs
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/modules/kernel"
@@ -181,14 +182,15 @@ func readDslPool(c *core.Ctx, v *kernel.View, spa uint64) (*dslPool, error) {
 	return p, err
 }
 
-// disk reads what of an object is on disk: nil, with a warning, if it cannot.
+// disk reads what of an object is on disk: nil, with a warning, if it cannot. It is a
+// copy, as it is kept, and memory that was given without copying keeps a page with it.
 func (p *dslPool) disk(c *core.Ctx, typ string, addr, size uint64) []byte {
 	b, err := p.v.Bytes(addr, size, nil)
 	if err != nil {
 		c.Warnf("%s", kernel.BadRead(typ, addr, err).Error())
 		return nil
 	}
-	return b
+	return slices.Clone(b)
 }
 
 func (p *dslPool) addDir(c *core.Ctx, user, data uint64) error {

@@ -75,7 +75,7 @@ func (d *diskObjects) bonus(object, typ, size uint64) []byte {
 	if start+size > uint64(len(b)) {
 		return nil
 	}
-	return b[start : start+size]
+	return bytes.Clone(b[start : start+size])
 }
 
 // A small map (sys/zap_impl.h): a header of 64 bytes, then entries of 64: a value, 6
