@@ -216,6 +216,20 @@ func TestELFFiltered(t *testing.T) {
 	}
 }
 
+// TestXen tells of dumps by machine address, of either kind.
+func TestXen(t *testing.T) {
+	xen := append(testNotes(1, false), note("Xen", 0x1000001, make([]byte, 80))...)
+	s := qemuDump()
+	s.notes = xen
+	k := sample(pageZlib)
+	k.notes = xen
+	for name, b := range map[string][]byte{"ELF": s.file(), "kdump": k.files(t)[0]} {
+		if w := openBytes(t, b).Warnings(); len(w) != 1 || !strings.Contains(w[0], "machine of Xen") {
+			t.Errorf("%s: %q", name, w)
+		}
+	}
+}
+
 // TestELFCut cuts a dump everywhere: what is there is read, what is not is told.
 func TestELFCut(t *testing.T) {
 	s := qemuDump()

@@ -55,6 +55,7 @@ func (t *Target) takeELF(f *elfFile, p part, file mem.Space) error {
 		t.virtual = space(arrange(virt), file)
 	}
 	t.describe(f, phys)
+	t.warnXen()
 	return nil
 }
 

@@ -69,6 +69,7 @@ func (t *Target) openKdump(ctx context.Context, parts []part) error {
 	}
 	t.physical = k
 	t.ranges = k.ranges()
+	t.warnXen()
 	return t.describeKdump(ctx, k)
 }
 
@@ -217,7 +218,7 @@ func (f *kdumpFile) read(k *kdump, i uint64, dst []byte) ([]byte, error) {
 		return nil, f.unwritten()
 	case size == 0 || size > k.size:
 		return nil, damaged("a page of %d bytes", size)
-	case off == f.zero.Load():
+	case off == f.zero.Load() && size == k.size && flags&pageCompressed == 0:
 		if dst == nil {
 			return k.zeros, nil
 		}

@@ -179,6 +179,14 @@ func (t *Target) warn(format string, args ...any) {
 	t.warnings = append(t.warnings, "warning: "+t.name+": "+fmt.Sprintf(format, args...))
 }
 
+// warnXen tells a dump of a machine with a hypervisor of Xen: what its kernels call
+// physical addresses are not those of the dump.
+func (t *Target) warnXen() {
+	if t.notes.xen {
+		t.warn("a machine of Xen: memory is by machine address, and kernels in it are not found")
+	}
+}
+
 // Kind implements core.Target.
 func (t *Target) Kind() string { return "kvm" }
 
