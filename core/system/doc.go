@@ -36,7 +36,11 @@
 // IllumosKernel is an illumos kernel of amd64 in the physical memory of a crash dump
 // (KernelDump); nothing of it needs more of the container than that memory, a way from
 // kernel addresses to it (the dump's translation map, or a page table: PageRoot) and
-// the kernel's symbols, so that a guest's memory can serve as well.
+// the kernel's symbols. In a machine's memory it is found without any of these: unix is
+// linked for a fixed address, the ring of modctls lies in its data (a doubly linked ring
+// with a pointer to "unix"), and the table of the whole kernel is made of the modules' own
+// as ksyms does it. The page table is that of a processor, else the first in memory whose
+// top leads to such a ring. The search is bounded in bytes, rings and time.
 //
 //   - Symbols. The ksyms image is the table of the whole kernel (sym.Namespace.Kernel):
 //     its symbols print bare. Each module's own table lies in its symspace in memory
@@ -51,8 +55,9 @@
 //   - Address spaces. Pages come from the dump's map and, where it has none (segkpm,
 //     page tables), from the page tables that a_hat leads to. A process' space is the
 //     same by its struct as; OpenProcess makes it a target (MDB's kproc).
-//   - Registers. Of the panic from panicbuf, else panic_reg; of other threads from
-//     t_pcb, where switching or the panic's setjmp left them.
+//   - Registers. Of the panic from panicbuf, else panic_reg; of a thread that runs those
+//     of its processor, whose cpu_t %gs leads to; of other threads from t_pcb, where
+//     switching or the panic's setjmp left them.
 //   - Stacks. Stack and ThreadStack follow frame pointers; a struct regs that a trap
 //     left begins like a frame, so that the walk passes it. A walk allocates nothing if
 //     its buffer is reused: 20,000 stacks take tens of milliseconds. ArgsOf reads the
@@ -99,6 +104,14 @@
 // Lists are bounded and looked at for loops; what is wrong with them is a warning, once.
 // A machine that runs is looked at anew at every Moment (Refresh): pages and lists are
 // forgotten, symbols and types stay.
+//
+// # A machine of which nothing is known
+//
+// RawMachine takes any memory in which neither was found. A thread is a processor, its
+// mode (real to five levels) tells page table, registers and disassembly. What is not
+// known of control registers is told by others: without EFER, addresses above 4 GB mean
+// long mode. The width of code is that of the code segment, by its descriptor if the
+// container does not have it.
 //
 // # Not handled
 //
