@@ -149,6 +149,18 @@ func (p *LinuxUser) Arch() *arch.Arch { return p.arch }
 // Files implements Source: no file of this host is one of the machine's.
 func (p *LinuxUser) Files() *Files { return p.files }
 
+// RepresentativeThread implements core.Representative: the task that the process was
+// opened by.
+func (p *LinuxUser) RepresentativeThread() uint64 { return p.Task }
+
+// Registers implements core.Registers: those in user mode of a task of the process.
+func (p *LinuxUser) Registers(task uint64) (*arch.Regs, error) {
+	if mm, err := p.k.uintMember("struct task_struct", "mm", task); err != nil || mm != p.MM {
+		return nil, fmt.Errorf("task %x is not of PID %d: %w", task, p.PID, ErrNoRegs)
+	}
+	return p.k.UserRegisters(task)
+}
+
 // Mappings implements Source: the areas of the mm_struct.
 func (p *LinuxUser) Mappings() []mem.Mapping {
 	p.mapsOnce.Do(func() {

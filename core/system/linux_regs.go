@@ -160,9 +160,13 @@ func (k *LinuxKernel) sizeOf(typ string) (uint64, error) {
 	return 0, fmt.Errorf("%s has no size that makes sense", typ)
 }
 
-// UserRegisters are the registers with which a task entered the kernel: the struct
-// pt_regs at the top of its stack. They mean nothing for a thread of the kernel's.
+// UserRegisters are the registers of a task in user mode: its CPU's if it runs there,
+// else those with which it entered the kernel, the struct pt_regs at the top of its
+// stack. A thread of the kernel's has none.
 func (k *LinuxKernel) UserRegisters(task uint64) (*arch.Regs, error) {
+	if r, exact, err := k.threadRegs(task); err == nil && exact && userMode(r) {
+		return r, nil
+	}
 	stack, err := k.uintMember("struct task_struct", "stack", task)
 	if err != nil {
 		return nil, err
@@ -170,7 +174,25 @@ func (k *LinuxKernel) UserRegisters(task uint64) (*arch.Regs, error) {
 	if stack == 0 {
 		return nil, fmt.Errorf("task %x has no stack: %w", task, ErrNoRegs)
 	}
-	return k.ptRegs(stack + k.StackSize() - ptRegsSize)
+	r, err := k.ptRegs(stack + k.StackSize() - ptRegsSize)
+	if err != nil {
+		return nil, err
+	}
+	if !userMode(r) {
+		return nil, fmt.Errorf("task %x was not in user mode: %w", task, ErrNoRegs)
+	}
+	for _, base := range [][2]string{{"thread.fsbase", "fsbase"}, {"thread.gsbase", "gsbase"}} {
+		if v, err := k.uintMember("struct task_struct", base[0], task); err == nil {
+			r.Set(base[1], v)
+		}
+	}
+	return r, nil
+}
+
+// userMode tells that registers are of ring 3.
+func userMode(r *arch.Regs) bool {
+	cs, ok := r.Get("cs")
+	return ok && cs&3 == 3
 }
 
 // ptRegsSize is the size of struct pt_regs of amd64: 21 registers. Kernels with FRED

@@ -175,8 +175,13 @@ func (k *LinuxKernel) Taint() string {
 	return string(s)
 }
 
-// panicMark begins the message of a panic in the log.
-var panicMark = []byte("Kernel panic - not syncing: ")
+// panicMark begins the message of a panic in the log; once all is printed it comes again
+// between panicEnd and panicStop.
+const (
+	panicMark = "Kernel panic - not syncing: "
+	panicEnd  = "---[ end " + panicMark
+	panicStop = " ]---"
+)
 
 // maxLog bounds what is looked through of the log: CONFIG_LOG_BUF_SHIFT is at most 25.
 const maxLog = 32 << 20
@@ -187,16 +192,31 @@ func (k *LinuxKernel) PanicMessage() string {
 	if k.PanicCPU() < 0 {
 		return ""
 	}
-	log := k.logBytes()
-	i := bytes.LastIndex(log, panicMark)
-	if i < 0 {
-		return "not in the log"
+	if text := panicText(k.logBytes()); text != "" {
+		return text
 	}
-	text := log[i+len(panicMark):]
-	if end := bytes.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }); end >= 0 {
-		text = text[:end]
+	return "not in the log"
+}
+
+// panicText finds the message of a panic in a log. Records lie beside one another with
+// bytes of other meaning between them, so that a message ends where text does.
+func panicText(log []byte) string {
+	end := func(r rune) bool { return r < ' ' || r > '~' }
+	cut := func(b []byte) []byte {
+		if i := bytes.IndexFunc(b, end); i >= 0 {
+			b = b[:i]
+		}
+		return b[:min(len(b), maxBanner)]
 	}
-	return string(text[:min(len(text), maxBanner)])
+	if i := bytes.LastIndex(log, []byte(panicEnd)); i >= 0 {
+		if text, _, ok := bytes.Cut(cut(log[i+len(panicEnd):]), []byte(panicStop)); ok {
+			return string(text)
+		}
+	}
+	if i := bytes.Index(log, []byte(panicMark)); i >= 0 {
+		return string(cut(log[i+len(panicMark):]))
+	}
+	return ""
 }
 
 // logBytes is the text of the log, its records in the order in which they lie: the ring
