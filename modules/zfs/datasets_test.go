@@ -11,6 +11,8 @@ import (
 	"github.com/xmdb/xmdb/cmd/modtest"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/fixtures/illumos"
+	"github.com/xmdb/xmdb/modules/genunix"
+	"github.com/xmdb/xmdb/modules/zfs"
 )
 
 const datasetHead = "ADDR             TYPE                 GUID           USED          REFER NAME\n"
@@ -189,4 +191,23 @@ func TestHeldJSON(t *testing.T) {
 			t.Errorf("%v", list)
 		}
 	})
+}
+
+// TestMissingMembers is of a release that does not have members of what columns show:
+// the column has dashes, the others what they have.
+func TestMissingMembers(t *testing.T) {
+	l := illumos.Real().With(illumos.Remove("struct dsl_dir_phys", "dd_used_bytes"), illumos.Remove("struct dsl_dir_phys", "dd_quota"))
+	sys := illumos.Storage().Build(l)
+	b, err := sys.Vmcore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := modtest.OpenDumpBytes(t, "vmcore.0", b, genunix.Module(), zfs.Module())
+	want := datasetHead
+	for _, r := range allRows(pool(sys, "zones")) {
+		if !r.snapshot {
+			want += fmt.Sprintf("%016x %-4s %20s %14s %14s %s\n", r.addr, r.kind, r.guid, "-", out.NiceNum(r.refer), r.name)
+		}
+	}
+	s.Run(hexCmd(pool(sys, "zones").Addr, "::zfs_datasets")).OK().Want(want)
 }
