@@ -228,7 +228,8 @@ func (m *RawMachine) Status(p *out.Printer) {
 		text := strings.ReplaceAll(err.Error(), "\n", "; ")
 		fmt.Fprintf(p, "  %s\n", text[:min(len(text), maxMissed)])
 	}
-	if r, ok := m.mem.(PhysicalRanges); ok {
+	_, tells := m.mem.(interface{ Status(*out.Printer) }) // ::status has its lines, too
+	if r, ok := m.mem.(PhysicalRanges); ok && !tells {
 		size := uint64(0)
 		for _, g := range r.PhysicalRanges() {
 			size += g.Size
@@ -240,7 +241,9 @@ func (m *RawMachine) Status(p *out.Printer) {
 		fmt.Fprintf(p, "processors: %v\n", err)
 		return
 	}
-	fmt.Fprintf(p, "processors: %d\n", len(list))
+	if !tells {
+		fmt.Fprintf(p, "processors: %d\n", len(list))
+	}
 	if c, err := m.cpu(uint64(m.current)); err == nil {
 		st := c.state()
 		fmt.Fprintf(p, "current processor: %d (%s%s)\n", st.ID, st.Mode, st.words())
