@@ -58,6 +58,10 @@ func (a *app) adopt(l core.Live) {
 	if err := x.Adopt(context.Background(), l); err != nil {
 		a.s.Warnf("%s", err.Error())
 	}
+	if a.recognised != nil {
+		a.recognised()
+		a.recognised = nil
+	}
 	a.guard()
 }
 
@@ -132,9 +136,7 @@ func (a *app) guard() {
 	signal.Notify(ch, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		sig := <-ch
-		if l, ok := a.s.Execution().Live().(interface{ Abandon() }); ok {
-			l.Abandon()
-		}
+		a.abandon()
 		code := 128
 		if s, ok := sig.(syscall.Signal); ok {
 			code += int(s)

@@ -17,14 +17,23 @@ import (
 // machineForms are the forms of -g, for messages.
 const machineForms = "qmp:ADDRESS, gdb:ADDRESS, bhyve:ADDRESS, pid:PID, virsh:DOMAIN or mem:FILE"
 
-// machineTarget opens the machine of -g.
-func (a *app) machineTarget(ctx context.Context, _ []string) (core.Target, error) {
+// machineTarget opens the machine of -g, with the kernel's own file if one is given.
+// Signals that end the debugger wait until the machine is open, and let it go then.
+func (a *app) machineTarget(ctx context.Context, args []string) (core.Target, error) {
 	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt)
 	defer cancel()
+	a.guard()
+	a.opening.Lock()
+	defer a.opening.Unlock()
 	t, err := a.openMachine(ctx, a.c.machine)
 	if err != nil {
 		return nil, fmt.Errorf("cannot look at machine %s: %w", a.c.machine, err)
 	}
+	if k, ok := t.(interface{ UseVmlinux(path string) }); ok && len(args) > 0 {
+		k.UseVmlinux(args[0])
+	}
+	a.machine, _ = t.(abandoner)
+	a.interrupts()
 	if s, ok := t.(core.Stopper); a.c.stop && ok {
 		if err := s.Halt(ctx); err != nil {
 			t.Close()
@@ -32,6 +41,42 @@ func (a *app) machineTarget(ctx context.Context, _ []string) (core.Target, error
 		}
 	}
 	return t, nil
+}
+
+// abandoner is what can be let go from any goroutine.
+type abandoner interface{ Abandon() }
+
+// interrupts has Ctrl-C end the debugger as it should while the system in a machine is
+// being recognised: the machine may be halted for it.
+func (a *app) interrupts() {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, os.Interrupt)
+	done := make(chan struct{})
+	a.recognised = func() {
+		signal.Stop(ch)
+		close(done)
+	}
+	go func() {
+		select {
+		case <-done:
+		case <-ch:
+			a.abandon()
+			os.Exit(130)
+		}
+	}()
+}
+
+// abandon lets go what is under control, when a signal ends the debugger.
+func (a *app) abandon() {
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	if a.machine != nil {
+		a.machine.Abandon()
+		return
+	}
+	if l, ok := a.s.Execution().Live().(abandoner); ok {
+		l.Abandon()
+	}
 }
 
 // openMachine opens what a specification names. One without a form is a file.

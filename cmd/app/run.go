@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/interp"
@@ -26,6 +27,10 @@ type app struct {
 	// statement is the context of the statement that runs, at a prompt; else nil.
 	statement context.Context
 	guarded   bool // a process will be let go when we end
+
+	opening    sync.Mutex // is held while a machine is being opened
+	machine    abandoner  // that of -g
+	recognised func()     // is called when the system in it was recognised
 }
 
 func newApp(c *config, extra []*core.Module) *app {

@@ -45,6 +45,7 @@ type Target struct {
 	idle     *time.Timer
 	news     []string
 	warnings []string
+	vmlinux  string
 	phys     mem.Space
 	ranges   []mem.Mapping
 
@@ -80,6 +81,7 @@ var (
 	_ system.Processors     = (*Target)(nil)
 	_ system.KernelVirtual  = (*Target)(nil)
 	_ system.PhysicalRanges = (*Target)(nil)
+	_ system.PresentMemory  = (*Target)(nil)
 	_ system.Changing       = (*Target)(nil)
 	_ system.Refresher      = (*Target)(nil)
 )
@@ -207,6 +209,12 @@ func (t *Target) Name() string { return t.name }
 // Arch implements core.Machine.
 func (t *Target) Arch() *arch.Arch { return arch.AMD64 }
 
+// Vmlinux is the path of the kernel's own file that was given; "" if none was.
+func (t *Target) Vmlinux() string { return t.vmlinux }
+
+// UseVmlinux gives the path of the kernel's own file.
+func (t *Target) UseVmlinux(path string) { t.vmlinux = path }
+
 // Warnings implements core.Warner.
 func (t *Target) Warnings() []string { return t.warnings }
 
@@ -216,6 +224,24 @@ func (t *Target) Physical() mem.Space { return t.phys }
 
 // PhysicalRanges implements system.PhysicalRanges.
 func (t *Target) PhysicalRanges() []mem.Mapping { return t.ranges }
+
+// searched bounds how much of memory a search reads, bytes: the machine is halted for
+// that long.
+const searched = 64 << 20
+
+// PresentRanges implements system.PresentMemory: the first 64 MiB. More would take
+// minutes through a stub; registers usually lead to the kernel.
+func (t *Target) PresentRanges() []mem.Mapping {
+	var list []mem.Mapping
+	left := uint64(searched)
+	for _, m := range t.ranges {
+		if m.Size = min(m.Size, left); m.Size > 0 {
+			list = append(list, m)
+		}
+		left -= m.Size
+	}
+	return list
+}
 
 // KernelVirtual implements system.KernelVirtual: what the stub reads through the page
 // tables of its current processor; nil if physical memory can be read, by which every

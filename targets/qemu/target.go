@@ -26,6 +26,7 @@ type Target struct {
 	vcpus    int
 	version  string
 	warnings []string
+	vmlinux  string
 
 	mu     sync.Mutex
 	state  state
@@ -244,6 +245,12 @@ func (t *Target) Refresh() {
 		t.mem.slow.flush()
 	}
 }
+
+// Vmlinux is the path of the kernel's own file that was given; "" if none was.
+func (t *Target) Vmlinux() string { return t.vmlinux }
+
+// UseVmlinux gives the path of the kernel's own file.
+func (t *Target) UseVmlinux(path string) { t.vmlinux = path }
 
 // Warnings implements core.Warner.
 func (t *Target) Warnings() []string { return t.warnings }
