@@ -27,8 +27,8 @@ type LinuxKernel struct {
 	ns    *sym.Namespace
 	main  *sym.Object
 
-	text, data sym.Range // of the image: _stext.._etext, _sdata.._end
-	directMap  uint64    // VA at which physical memory is mapped; 0 unknown
+	text      sym.Range // of the image's code
+	directMap uint64    // VA at which physical memory is mapped; 0 unknown
 
 	mu       sync.Mutex // of what follows
 	warnings []string

@@ -37,14 +37,12 @@ func openGuest(t testing.TB, path string) *linuxdump.Target {
 type (
 	justMemory struct{ *linuxdump.Target }
 	justRegs   struct{ justMemory }
-	justInfo   struct{ justMemory }
 )
 
 func (justMemory) VMCoreInfo() []byte                      { return nil }
 func (justMemory) Processors() ([]system.Processor, error) { return nil, nil }
 func (justMemory) KernelVirtual() mem.Space                { return nil }
 func (d justRegs) Processors() ([]system.Processor, error) { return d.Target.Processors() }
-func (d justInfo) VMCoreInfo() []byte                      { return d.Target.VMCoreInfo() }
 
 func TestLinuxGuests(t *testing.T) {
 	for name, m := range linuxGuests {

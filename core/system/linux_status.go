@@ -155,6 +155,14 @@ func (k *LinuxKernel) statusKernel(p *out.Printer) {
 	}
 }
 
+// StatusDetail implements core.StatusDetailer: what was found wrong in the kernel so far,
+// also after it was opened.
+func (k *LinuxKernel) StatusDetail(p *out.Printer) {
+	for _, w := range k.Warnings() {
+		fmt.Fprintln(p, w)
+	}
+}
+
 // taintLetters are the letters of tainted_mask's bits (kernel/panic.c, taint_flags); the
 // first has another if it is not set.
 const taintLetters = "PFSRMBUDAWCIOELKXTNJ"
