@@ -1,6 +1,7 @@
 package gdbstub
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -81,27 +82,41 @@ func (s *scanner) next() (element, error) {
 	}
 }
 
+// fill reads more if nothing is left.
+func (s *scanner) fill() error {
+	c, err := s.byte()
+	if err == nil {
+		s.pos--
+		s.buf[s.pos] = c
+	}
+	return err
+}
+
 // packet reads to the checksum. A new $ before it begins anew.
 func (s *scanner) packet(kind byte) (element, error) {
 	e := element{kind: kind}
 	var raw []byte
 	sum := byte(0)
-	for {
-		c, err := s.byte()
-		if err != nil {
+	for found := false; !found; {
+		if err := s.fill(); err != nil {
 			return e, err
 		}
-		if c == '#' {
-			break
+		part := s.buf[s.pos:s.end]
+		if i := bytes.IndexByte(part, '#'); i >= 0 {
+			part, found = part[:i], true
+			s.pos++
 		}
-		if c == '$' {
-			raw, sum = raw[:0], 0
-			continue
+		s.pos += len(part)
+		if i := bytes.LastIndexByte(part, '$'); i >= 0 {
+			raw, sum, part = raw[:0], 0, part[i+1:]
 		}
-		if len(raw) >= maxPacket {
+		if len(raw)+len(part) > maxPacket {
 			return e, errLength
 		}
-		raw, sum = append(raw, c), sum+c
+		raw = append(raw, part...)
+		for _, c := range part {
+			sum += c
+		}
 	}
 	want := byte(0)
 	for range 2 {
@@ -125,6 +140,9 @@ func (s *scanner) packet(kind byte) (element, error) {
 // expand undoes escapes ('}' and the byte xor 0x20) and run lengths (a byte, '*',
 // the number of repetitions plus 29).
 func expand(raw []byte) ([]byte, error) {
+	if bytes.IndexByte(raw, '}') < 0 && bytes.IndexByte(raw, '*') < 0 {
+		return raw, nil
+	}
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; c {
@@ -152,27 +170,35 @@ func expand(raw []byte) ([]byte, error) {
 	return out, nil
 }
 
-func unhex(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c|0x20 && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10, true
+// digitValues are the values of hexadecimal digits, 0xff for what is none.
+var digitValues = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xff
 	}
-	return 0, false
+	for i := range byte(10) {
+		t['0'+i] = i
+	}
+	for i := range byte(6) {
+		t['a'+i], t['A'+i] = 10+i, 10+i
+	}
+	return t
+}()
+
+func unhex(c byte) (byte, bool) {
+	v := digitValues[c]
+	return v & 15, v != 0xff
 }
 
 // unhexBytes decodes pairs of digits into dst and gives the number of bytes. What
 // is no pair of digits ends it.
 func unhexBytes(dst []byte, s []byte) int {
-	n := 0
-	for ; n < len(dst) && 2*n+1 < len(s); n++ {
-		hi, ok := unhex(s[2*n])
-		lo, ok2 := unhex(s[2*n+1])
-		if !ok || !ok2 {
-			break
+	n := min(len(dst), len(s)/2)
+	for i := range n {
+		hi, lo := digitValues[s[2*i]], digitValues[s[2*i+1]]
+		if hi|lo == 0xff {
+			return i
 		}
-		dst[n] = hi<<4 | lo
+		dst[i] = hi<<4 | lo
 	}
 	return n
 }
