@@ -61,6 +61,7 @@ func Module() *core.Module {
 			stackDcmds(),
 			kernelDcmds(),
 			cpuDcmds(),
+			sysregDcmds(),
 			frameDcmds(),
 			stacksDcmds(),
 			lwpDcmds(),

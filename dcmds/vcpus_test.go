@@ -47,6 +47,7 @@ func TestProcessorsOfAMachine(t *testing.T) {
 		}
 	}
 	translate(t, vm, s)
+	sysregs(t, vm, s)
 	if got := s.Run(fmt.Sprintf("%x::dis -n 1", vm.Count)).OK().Out; !strings.Contains(got, "incq") {
 		t.Errorf("::dis:\n%s", got)
 	}
@@ -92,5 +93,30 @@ func translate(t *testing.T, vm *tinyvm.Machine, s *modtest.Session) {
 	if r := s.Run("ffff900000000000::vtop -v"); r.Status == nil || !strings.Contains(r.Out, "PML4E at ") || !strings.Contains(r.Out, " not present\n") ||
 		!strings.Contains(r.Err, "no mapping for address (level 4 entry at physical ") {
 		t.Errorf("what is not mapped: %s%s", r.Out, r.Err)
+	}
+}
+
+// sysregs compares the control registers with the monitor's; the boot sector has turned
+// on what long mode needs.
+func sysregs(t *testing.T, vm *tinyvm.Machine, s *modtest.Session) {
+	t.Helper()
+	got := s.Run("::sysregs").OK().Out
+	for name, bits := range map[string][]string{"efer": {"LME", "LMA"}, "cr0": {"PE", "PG"}, "cr3": {"pfn:0x1 "}, "cr4": {"PAE,PGE>"}} {
+		_, line, _ := strings.Cut(got, "%"+name+" = ")
+		line, _, _ = strings.Cut(line, "\n")
+		if !strings.HasPrefix(line, fmt.Sprintf("%#x <", vm.Register(strings.ToUpper(name)))) {
+			t.Errorf("%%%s = %s, the monitor says %x", name, line, vm.Register(strings.ToUpper(name)))
+		}
+		for _, bit := range bits {
+			if !strings.Contains(line, bit) {
+				t.Errorf("%%%s = %s lacks %s", name, line, bit)
+			}
+		}
+	}
+	if second := s.Run("::sysregs -c 1").OK().Out; s.Run("1::sysregs").OK().Out != second || second == got {
+		t.Errorf("of the second processor:\n%s", second)
+	}
+	if r := s.Run("9::sysregs"); r.Status == nil || r.Err != "xmdb: no processor 9: the machine has 2\n" {
+		t.Errorf("of no processor: %s", r.Err)
 	}
 }
