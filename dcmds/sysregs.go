@@ -49,7 +49,7 @@ const (
 // setBits makes each name that of a bit that is set.
 func setBits(b out.Bits) out.Bits {
 	for i := range b {
-		b[i].Value = b[i].Mask
+		b[i].Bits = b[i].Mask
 	}
 	return b
 }
