@@ -75,7 +75,7 @@ func TestLinuxFound(t *testing.T) {
 	}
 	for _, w := range ways {
 		for _, levels := range []int{4, 5} {
-			for _, order := range []linuxmem.Order{linuxmem.Before62, linuxmem.From62, linuxmem.From65, linuxmem.Addresses} {
+			for _, order := range []linuxmem.Order{linuxmem.Before62, linuxmem.From62, linuxmem.From65, linuxmem.Addresses, linuxmem.ByPlace} {
 				o := w.o
 				o.Order, o.Levels, o.KASLR, o.Symbols, o.Absolute = order, levels, 0x1c00000, 3000, order != linuxmem.From62
 				t.Run(fmt.Sprintf("%s %d %d", w.how, levels, order), func(t *testing.T) {

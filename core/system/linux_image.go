@@ -136,9 +136,10 @@ func (f *linuxFinder) readSymbols(im *linuxImage, at uint64) error {
 		}
 		first = err
 	}
-	t, err := kallsyms.Locate(f.phys, at, searched)
+	sp := imageSpace{f.phys, im.physBase}
+	t, err := kallsyms.Locate(sp, at-im.physBase+startKernelMap, searched)
 	if err == nil {
-		if im.symbols, err = kallsyms.Read(f.phys, t); err == nil {
+		if im.symbols, err = kallsyms.Read(sp, t); err == nil {
 			return im.check(f.phys)
 		}
 	}

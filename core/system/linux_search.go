@@ -169,12 +169,33 @@ func (f *linuxFinder) imageAt(at uint64) (*linuxImage, error) {
 	if im.symbols, err = kallsyms.Read(f.phys, t); err != nil {
 		return nil, err
 	}
+	if t.ByPlace() {
+		return im, f.fromPlace(im, t)
+	}
 	text, ok := im.symbols.ByName("_text")
 	if !ok {
 		return nil, errors.New("symbols have no _text")
 	}
 	im.physBase = at - (text.Value - startKernelMap)
 	return im, im.check(f.phys)
+}
+
+// fromPlace reads symbols again whose values count from where they are: by physical
+// memory they are physical addresses. The image's own variable phys_base tells what they
+// are by.
+func (f *linuxFinder) fromPlace(im *linuxImage, t kallsyms.Tables) error {
+	at, ok := im.symbols.ByName("phys_base")
+	if !ok {
+		return errors.New("symbols have no phys_base")
+	}
+	var err error
+	if im.physBase, err = mem.ReadUint(f.phys, mem.Addr(at.Value), 8, binary.LittleEndian); err != nil {
+		return fmt.Errorf("read phys_base: %w", err)
+	}
+	if im.symbols, err = kallsyms.Read(imageSpace{f.phys, im.physBase}, t.Moved(startKernelMap-im.physBase)); err != nil {
+		return err
+	}
+	return im.check(f.phys)
 }
 
 // Marks of VMCOREINFO: its first line, and one of its last.

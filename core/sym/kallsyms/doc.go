@@ -21,17 +21,22 @@
 //	kallsyms_addresses     u64[]      instead of the last two: kernels before 4.6, or some since
 //	kallsyms_seqs_of_names u24[]      order by name, since 6.2: not needed here
 //
+// Since some release between 6.19 and 7.3 there is no base: an offset counts from its own
+// place.
+//
 // A length of 128 and more takes two bytes (ULEB128) since 6.1. The first character of
 // a symbol, once its tokens are put together, is its type as nm(1) has it, upper case if
 // global. With CONFIG_KALLSYMS_ABSOLUTE_PERCPU, which amd64 had until 6.14, an offset
 // that is not negative is an absolute value (a per-CPU variable's offset), a negative
 // one o stands for base-1-o; without it all are unsigned distances from the base.
 //
-// Parts lie beside one another, aligned to 8 bytes, in one of three orders:
+// Parts lie beside one another, aligned to 8 bytes (without a base: to 4), in one of these
+// orders:
 //
 //	before 6.2  offsets, relative_base, num_syms, names, markers, token_table, token_index
 //	6.2 to 6.4  the same, seqs_of_names behind markers
 //	since 6.5   num_syms, names, markers, token_table, token_index, offsets, relative_base, seqs
+//	by 7.3      the same without relative_base
 //
 // # What is made of it
 //

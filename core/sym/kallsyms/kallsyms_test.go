@@ -43,9 +43,9 @@ func tablesOf(p linuxmem.Parts) Tables {
 }
 
 func TestOrders(t *testing.T) {
-	for _, order := range []linuxmem.Order{linuxmem.Before62, linuxmem.From62, linuxmem.From65, linuxmem.Addresses} {
+	for _, order := range []linuxmem.Order{linuxmem.Before62, linuxmem.From62, linuxmem.From65, linuxmem.Addresses, linuxmem.ByPlace} {
 		for _, absolute := range []bool{false, true} {
-			for _, n := range []int{2400, 5000} {
+			for _, n := range []int{2400, 2405, 5000} {
 				t.Run(fmt.Sprintf("%d %v %d", order, absolute, n), func(t *testing.T) {
 					syms := symbols(n, absolute)
 					sp, at, size, parts := lay(order, syms, absolute)

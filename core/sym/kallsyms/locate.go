@@ -70,62 +70,57 @@ func around(sp mem.Space, va uint64) (Tables, bool) {
 	return t, addresses(sp, &t, n)
 }
 
-// tokenTable finds the beginning of a token table by its token '0', the 49th, and its
-// index behind it, which has to agree with it.
+// tokenTable takes va for the token '0', the 49th. The index, which follows the last
+// token, tells how far the table's beginning is before it, and has to agree with all
+// tokens.
 func tokenTable(sp mem.Space, va uint64) (t Tables, ok bool) {
-	back := make([]byte, '0'*(maxTokenLen+1)+1)
-	start := va - uint64(len(back))
-	if mem.ReadFull(sp, back, mem.Addr(start)) != nil {
-		return t, false
-	}
-	at := len(back) // of the token '0'
-	for range '0' {
-		end := bytes.LastIndexByte(back[:at-1], 0)
-		if end < 0 {
-			return t, false
-		}
-		at = end + 1
-	}
-	// The first token has padding before it, or something else: the index decides. What
-	// precedes may be such that the table's beginning is later by some NULs.
-	t.TokenTable = start + uint64(at)
-	table := make([]byte, maxTokens)
-	got, _ := sp.ReadAt(table, mem.Addr(t.TokenTable))
-	table = table[:got]
-	end := 0
-	var index [tokens]uint16
-	for i := range index {
-		if end > 0xffff || end >= len(table) {
-			return t, false
-		}
-		index[i] = uint16(end)
-		n := bytes.IndexByte(table[end:], 0)
+	rest := make([]byte, maxTokens)
+	got, _ := sp.ReadAt(rest, mem.Addr(va))
+	rest = rest[:got]
+	end := 0 // of the tokens from '0' on
+	for range tokens - '0' {
+		n := bytes.IndexByte(rest[min(end, len(rest)):], 0)
 		if n < 0 || n > maxTokenLen {
 			return t, false
 		}
 		end += n + 1
 	}
 	for pad := range 16 {
-		b := table[min(end+pad, len(table)):]
-		if len(b) >= 2*tokens && same(b, index) {
-			t.TokenIndex = t.TokenTable + uint64(end+pad)
-			return t, true
+		index := rest[min(end+pad, len(rest)):]
+		if len(index) < 2*tokens {
+			return t, false
+		}
+		index = index[:2*tokens]
+		back := uint64(binary.LittleEndian.Uint16(index[2*'0':]))
+		if back == 0 || binary.LittleEndian.Uint16(index) != 0 {
+			continue
+		}
+		table := make([]byte, back+uint64(end))
+		if mem.ReadFull(sp, table, mem.Addr(va-back)) == nil && agrees(table, index) {
+			return Tables{TokenTable: va - back, TokenIndex: va + uint64(end+pad)}, true
 		}
 	}
 	return t, false
 }
 
-// maxTokenLen bounds a token: those of real kernels have some ten characters.
-const maxTokenLen = 64
-
-func same(b []byte, index [tokens]uint16) bool {
-	for i, v := range index {
-		if binary.LittleEndian.Uint16(b[2*i:]) != v {
+// agrees tells whether an index has the places of all strings of a table.
+func agrees(table, index []byte) bool {
+	at := 0
+	for i := range tokens {
+		if at > 0xffff || int(binary.LittleEndian.Uint16(index[2*i:])) != at {
 			return false
 		}
+		n := bytes.IndexByte(table[min(at, len(table)):], 0)
+		if n < 0 || n > maxTokenLen {
+			return false
+		}
+		at += n + 1
 	}
-	return true
+	return at == len(table)
 }
+
+// maxTokenLen bounds a token: those of real kernels have some ten characters.
+const maxTokenLen = 64
 
 // Bounds of the distance between two markers: 256 names of 1 to 512 bytes.
 const (
@@ -187,31 +182,45 @@ func names(sp mem.Space, t *Tables, marks uint64, count int) bool {
 	if err != nil {
 		return false
 	}
-	most := (marks - last) &^ 7
-	for at := most; at > most-maxMark && at > 8; at -= 8 {
-		n, err := mem.ReadUint(sp, mem.Addr(at-8), 8, binary.LittleEndian)
-		if err != nil {
-			return false
-		}
-		if n&0xffffffff > maxSyms || n>>32 != 0 || (int(n)+perMarker-1)/perMarker != count {
+	most := (marks - last) &^ 3
+	for at := most; at > most-maxMark && at > 8; at -= 4 {
+		before, ok := countAt(sp, at, count)
+		if !ok {
 			continue
 		}
 		head := make([]byte, second)
 		if mem.ReadFull(sp, head, mem.Addr(at)) != nil {
 			return false
 		}
-		ok := true
 		for range perMarker {
 			if _, head, ok = next(head); !ok {
 				break
 			}
 		}
 		if ok && len(head) == 0 {
-			t.Names, t.NumSyms = at, at-8
+			t.Names, t.NumSyms = at, before
 			return true
 		}
 	}
 	return false
+}
+
+// countAt finds the number of symbols before names that would begin at a place: it is in
+// the word before, since 6.19, or with padding in the one before that.
+func countAt(sp mem.Space, names uint64, markers int) (at uint64, ok bool) {
+	var b [8]byte
+	if mem.ReadFull(sp, b[:], mem.Addr(names-8)) != nil {
+		return 0, false
+	}
+	fits := func(n uint32) bool { return n <= maxSyms && (int(n)+perMarker-1)/perMarker == markers }
+	first, second := binary.LittleEndian.Uint32(b[:]), binary.LittleEndian.Uint32(b[4:])
+	switch {
+	case fits(second):
+		return names - 4, true
+	case second == 0 && names%8 == 0 && fits(first):
+		return names - 8, true
+	}
+	return 0, false
 }
 
 // addresses finds the addresses: before the count, or behind the token index.
@@ -230,6 +239,8 @@ func addresses(sp mem.Space, t *Tables, n uint64) bool {
 		t.Offsets, t.RelativeBase = before-align(4*n), before
 	case kernel(before) && kernel(t.NumSyms-8*(n-n/2)):
 		t.Addresses = t.NumSyms - 8*n
+	case rising(sp, t.TokenIndex+2*tokens, n):
+		t.Offsets = t.TokenIndex + 2*tokens
 	default:
 		return false
 	}
@@ -246,6 +257,22 @@ func ascending(sp mem.Space, at, n uint64) bool {
 	for i := 4; i+4 <= len(b); i += 4 {
 		v, w := int32(binary.LittleEndian.Uint32(b[i-4:])), int32(binary.LittleEndian.Uint32(b[i:]))
 		if v >= 0 && w >= 0 && w < v || v < 0 && w < 0 && w > v {
+			wrong++
+		}
+	}
+	return n > perMarker && uint64(wrong) < n/64
+}
+
+// rising tells whether n offsets at a place are in order if each counts from its own.
+func rising(sp mem.Space, at, n uint64) bool {
+	b := make([]byte, 4*n)
+	if mem.ReadFull(sp, b, mem.Addr(at)) != nil {
+		return false
+	}
+	wrong := 0
+	for i := 4; i+4 <= len(b); i += 4 {
+		v, w := int32(binary.LittleEndian.Uint32(b[i-4:])), int32(binary.LittleEndian.Uint32(b[i:]))
+		if int64(w)+4 < int64(v) {
 			wrong++
 		}
 	}

@@ -24,8 +24,8 @@ const (
 // ErrBad says that the tables make no sense.
 var ErrBad = errors.New("kallsyms is damaged")
 
-// Tables are the VAs of the parts. Either Offsets and RelativeBase are set, or
-// Addresses. 0 is unknown.
+// Tables are the VAs of the parts. Either Addresses is set, or Offsets, which count from
+// RelativeBase or, without one, each from its own place. 0 is unknown.
 type Tables struct {
 	NumSyms, Names         uint64
 	TokenTable, TokenIndex uint64
@@ -36,7 +36,21 @@ type Tables struct {
 // Whole tells whether all parts that are needed are known.
 func (t *Tables) Whole() bool {
 	return t.NumSyms != 0 && t.Names != 0 && t.TokenTable != 0 && t.TokenIndex != 0 &&
-		(t.Addresses != 0 || t.Offsets != 0 && t.RelativeBase != 0)
+		(t.Addresses != 0 || t.Offsets != 0)
+}
+
+// ByPlace tells that offsets count from where they are: read from anywhere else, as from
+// physical memory, the symbols have other values.
+func (t *Tables) ByPlace() bool { return t.Addresses == 0 && t.RelativeBase == 0 }
+
+// Moved is the tables, as they lie elsewhere: by is added to their addresses.
+func (t Tables) Moved(by uint64) Tables {
+	for _, p := range []*uint64{&t.NumSyms, &t.Names, &t.TokenTable, &t.TokenIndex, &t.Offsets, &t.RelativeBase, &t.Addresses} {
+		if *p != 0 {
+			*p += by
+		}
+	}
+	return t
 }
 
 // Read decodes the tables. The result's rule is the kernel's, with the first of
@@ -134,14 +148,25 @@ func (d *decoder) readAddresses(sp mem.Space, t *Tables) error {
 		}
 		return nil
 	}
-	base, err := mem.ReadUint(sp, mem.Addr(t.RelativeBase), 8, binary.LittleEndian)
-	if err != nil {
-		return fmt.Errorf("read kallsyms_relative_base: %w", err)
-	}
 	b := make([]byte, 4*d.n)
 	if err := mem.ReadFull(sp, b, mem.Addr(t.Offsets)); err != nil {
 		return fmt.Errorf("read kallsyms_offsets: %w", err)
 	}
+	if t.RelativeBase == 0 {
+		for i := range d.addr {
+			d.addr[i] = t.Offsets + 4*uint64(i) + uint64(int64(int32(binary.LittleEndian.Uint32(b[4*i:]))))
+		}
+		return nil
+	}
+	base, err := mem.ReadUint(sp, mem.Addr(t.RelativeBase), 8, binary.LittleEndian)
+	if err != nil {
+		return fmt.Errorf("read kallsyms_relative_base: %w", err)
+	}
+	return d.fromBase(b, base)
+}
+
+// fromBase takes offsets from a base.
+func (d *decoder) fromBase(b []byte, base uint64) error {
 	negative := 0
 	for i := range d.n {
 		if int32(binary.LittleEndian.Uint32(b[4*i:])) < 0 {
