@@ -90,7 +90,7 @@ func leaveGuest(c *core.Ctx) error {
 
 // findMachine finds the machine that the argument or the address names.
 func findMachine(c *core.Ctx) (*Machine, error) {
-	if p, ok := c.Session.Context().Target.(*system.KernelProcess); ok {
+	if p, ok := c.Session.Context().Target.(system.ProcessTarget); ok {
 		return nil, fmt.Errorf("the context is %s: 0::context goes back to the kernel", p.Name())
 	}
 	v := kernel.Of(c.Session)
