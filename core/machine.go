@@ -108,6 +108,15 @@ func (x *Execution) controlled() uint64 {
 	return uint64(cx.CPU) + 1
 }
 
+// ThreadOf is a thread that the user names as the control knows it: of a machine, the
+// index of a processor is named.
+func (x *Execution) ThreadOf(named uint64) uint64 {
+	if x.machine() {
+		return named + 1
+	}
+	return named
+}
+
 // choose makes the thread that stopped the context's.
 func (x *Execution) choose(cx *Context, stop *control.Stop) {
 	if !x.machine() {

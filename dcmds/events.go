@@ -45,7 +45,7 @@ const eventHelp = "-c cmd    run this command when the event occurs\n" +
 	"-T        sticky: ::delete all leaves it\n" +
 	"-C expr   condition: a match counts only if the expression is not zero; dot is\n" +
 	"          the pc, registers are those of the thread\n" +
-	"-P tid    only in this thread\n" +
+	"-P tid    only in this thread; of a machine, on this processor\n" +
 	"A + takes back what the - sets.\n"
 
 var eventsOpts = []core.Opt{
@@ -173,7 +173,7 @@ func (a *eventArgs) value(c *core.Ctx, l byte, val core.Arg) error {
 	case 'n':
 		a.limit = n
 	case 'P':
-		a.thread = n
+		a.thread = c.Execution().ThreadOf(n)
 	default:
 		a.length = n
 	}

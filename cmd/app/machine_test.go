@@ -80,9 +80,9 @@ func TestMachine(t *testing.T) {
 func TestMachineControl(t *testing.T) {
 	vm := tinyvm.Start(t)
 	at := func(a uint64) string { return fmt.Sprintf("xmdb: target stopped at:\n%#x:", a) }
-	out := onMachine(t, fmt.Sprintf("%#x::bp\n:c\n::events\n::step\n::step\n::delete all\n0x500::wp -w -L 8\n:c\n::delete all\n%#x::bp -P 0\n:c\n::next\n:k\n::cont\n::status\n", vm.Count, vm.Again), "-g", "gdb:"+vm.GDB)
+	out := onMachine(t, fmt.Sprintf("%#x::bp\n:c\n::events\n::step\n::step\n::delete all\n0x500::wp -w -L 8\n:c\n::delete all\n%#x::bp -P 1\n%#x::bp -P 0\n:c\n::events\n::next\n:k\n::cont\n::status\n", vm.Count, vm.Count, vm.Again), "-g", "gdb:"+vm.GDB)
 	wants(t, out, fmt.Sprintf("xmdb: stop at %#x\n", vm.Count), at(vm.Count), "1  0 stop at",
-		at(vm.Count+3), at(vm.After), "stop on write of [0x500, 0x508)", at(vm.After), at(vm.Again), at(vm.Again+5),
+		at(vm.Count+3), at(vm.After), "stop on write of [0x500, 0x508)", at(vm.After), at(vm.Again), "     0  0 stop at", at(vm.Again+5),
 		"a machine is not ended by its debugger", at(vm.Again))
 	if !vm.Running() {
 		t.Errorf("the machine is left halted:\n%s", out)

@@ -54,11 +54,11 @@ func openMemory(ctx context.Context, m monitor, host *hostProcess) (*memory, err
 	}
 	p := &memory{blocks: blocks, files: map[uint64]fileRange{}}
 	var segs []mem.Segment
-	backends := sharedBackends(ctx, m)
+	d := director{m: m, host: host, at: map[string]uint64{}}
 	for i := range blocks {
 		b := &blocks[i]
 		s := mem.Segment{Base: mem.Addr(b.Base), Size: b.Size, Name: b.Name, Prot: mem.ProtRead}
-		f, off, how := p.direct(ctx, m, host, backends, b)
+		f, off, how := p.direct(ctx, &d, b)
 		if f != nil {
 			s.Src, s.Off = &fileSpace{f: f, host: host}, mem.Addr(off)
 		} else {
@@ -74,22 +74,49 @@ func openMemory(ctx context.Context, m monitor, host *hostProcess) (*memory, err
 	return p, nil
 }
 
-// direct finds a file that has the bytes of a block; nil if there is none.
-func (p *memory) direct(ctx context.Context, m monitor, host *hostProcess, backends map[string]*backend, b *block) (f *os.File, off uint64, how string) {
-	if host != nil {
-		if text, err := human(ctx, m, fmt.Sprintf("gpa2hva %#x", b.Base)); err == nil {
-			b.HVA, _ = parseHVA(text)
-		}
+// director finds ways to blocks. Each question to a QEMU that is busy takes
+// milliseconds, so that none is asked twice.
+type director struct {
+	m        monitor
+	host     *hostProcess
+	at       map[string]uint64   // host address of offset 0 of a RAM block
+	backends map[string]*backend // nil: not asked for yet
+}
+
+// address finds where a block is in the hypervisor.
+func (d *director) address(ctx context.Context, b *block) uint64 {
+	if d.host == nil {
+		return 0
 	}
-	if b.HVA != 0 {
-		if f, off, how, err := host.at(b.HVA, b.Size); err == nil {
+	start, known := d.at[b.Name]
+	if !known {
+		text, err := human(ctx, d.m, fmt.Sprintf("gpa2hva %#x", b.Base))
+		hva, ok := parseHVA(text)
+		if err == nil && ok && hva > b.Off {
+			start = hva - b.Off
+		}
+		d.at[b.Name] = start
+	}
+	if start == 0 {
+		return 0
+	}
+	return start + b.Off
+}
+
+// direct finds a file that has the bytes of a block; nil if there is none.
+func (p *memory) direct(ctx context.Context, d *director, b *block) (f *os.File, off uint64, how string) {
+	if b.HVA = d.address(ctx, b); b.HVA != 0 {
+		if f, off, how, err := d.host.at(b.HVA, b.Size); err == nil {
 			if strings.HasPrefix(how, "shared") {
 				p.files[b.Base] = fileRange{f, off}
 			}
 			return f, off, how
 		}
 	}
-	if be := backends[b.Name]; be != nil {
+	if d.backends == nil {
+		d.backends = sharedBackends(ctx, d.m)
+	}
+	if be := d.backends[b.Name]; be != nil {
 		if f := be.open(); f != nil {
 			p.files[b.Base] = fileRange{f, be.off + b.Off}
 			return f, be.off + b.Off, "shared memory " + be.path
@@ -112,10 +139,10 @@ func (p *memory) tell(how string, size uint64) {
 // that their blocks have in the layout: the object's id, or its path.
 func sharedBackends(ctx context.Context, m monitor) map[string]*backend {
 	var list []*backend
-	if m.Execute(ctx, "query-memdev", nil, &list) != nil {
-		return nil // other ways remain
-	}
 	named := map[string]*backend{}
+	if m.Execute(ctx, "query-memdev", nil, &list) != nil {
+		return named // other ways remain
+	}
 	for _, b := range list {
 		if b == nil || b.ID == "" || !b.Share {
 			continue // what the guest writes to a private mapping is not in the file
