@@ -63,7 +63,7 @@ func TestMachine(t *testing.T) {
 	}
 	// Halted, nothing changes; gone on with, it does.
 	for _, spec := range []string{"qmp:" + vm.QMP, "gdb:" + vm.GDB} {
-		out := onMachine(t, "0x500\\J\n0x500\\J\n<rbx=J\n::cont\n!sleep 0.1\n0x500\\J\n", "-g", spec, "--stop")
+		out := onMachine(t, "0x500\\J\n0x500\\J\n<rbx=J\n::cont\n!sleep 1\n0x500\\J\n", "-g", spec, "--stop")
 		var counts []string
 		for line := range strings.Lines(out) {
 			if n, ok := strings.CutPrefix(line, "0x500:"); ok {
