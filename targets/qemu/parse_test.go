@@ -85,7 +85,7 @@ func FuzzTexts(f *testing.F) {
 			}
 		}
 		_, _ = ramMappings(parseMaps(maps), c)
-		if b, _ := parseXP(xp, 0x500); len(b) > len(xp) {
+		if b, _ := parseXP(xp, 0x500, 8); len(b) > 8*len(xp) {
 			t.Errorf("%d bytes of %q", len(b), xp)
 		}
 		parseHVA(maps)

@@ -15,10 +15,10 @@ import (
 
 // Sizes of what is fetched through the monitor, bytes.
 const (
-	chunkSize = 64 << 10
-	maxAhead  = 64 // chunks that one command saves
-	maxChunks = 4096
-	xpSize    = 4 << 10
+	savedChunk   = 64 << 10
+	printedChunk = 4 << 10
+	maxAhead     = 64 // chunks that one command saves
+	maxChunks    = 4096
 )
 
 // saved reads memory through the monitor: QEMU writes pieces of it to a file of ours
@@ -54,7 +54,7 @@ func (s savedBlock) ReadAt(p []byte, a mem.Addr) (int, error) {
 		if at-s.base >= s.size {
 			return done, mem.Fault(mem.Addr(at), mem.ErrUnmapped)
 		}
-		start := max(at&^(chunkSize-1), s.base)
+		start := max(at&^(s.chunk()-1), s.base)
 		c, ok := s.chunks[start]
 		if !ok {
 			var err error
@@ -67,14 +67,23 @@ func (s savedBlock) ReadAt(p []byte, a mem.Addr) (int, error) {
 	return done, nil
 }
 
+// chunk is the size of what is fetched at least.
+func (s *saved) chunk() uint64 {
+	if s.print {
+		return printedChunk
+	}
+	return savedChunk
+}
+
 // fetch gets the chunk at an address, of which rest bytes remain in the block, and
 // those after it when chunks are read in a row.
 func (s *saved) fetch(start, rest uint64) ([]byte, error) {
 	if s.ahead = min(s.ahead*2, maxAhead); start != s.next {
 		s.ahead = 1
 	}
-	first := chunkSize - start%chunkSize // a block may begin within a chunk
-	n := min(rest, first+uint64(s.ahead-1)*chunkSize)
+	size := s.chunk()
+	first := size - start%size // a block may begin within a chunk
+	n := min(rest, first+uint64(s.ahead-1)*size)
 	b, err := s.read(start, n)
 	if err != nil {
 		return nil, err
@@ -84,7 +93,7 @@ func (s *saved) fetch(start, rest uint64) ([]byte, error) {
 	}
 	s.next = start + n
 	for at := start; at < start+n; {
-		end := min(at&^(chunkSize-1)+chunkSize, start+n)
+		end := min(at&^(size-1)+size, start+n)
 		s.chunks[at] = b[at-start : end-start]
 		at = end
 	}
@@ -102,7 +111,7 @@ func (s *saved) read(start, n uint64) ([]byte, error) {
 	}
 	var out []byte
 	for n > 0 {
-		part := min(n, xpSize)
+		part := min(n, printedChunk)
 		b, err := s.xp(ctx, start, part)
 		if err != nil {
 			return nil, err
@@ -146,13 +155,17 @@ func (s *saved) save(ctx context.Context, start, n uint64) ([]byte, error) {
 	return b, nil
 }
 
-// xp has QEMU print memory.
+// xp has QEMU print memory, by eight bytes where the size allows.
 func (s *saved) xp(ctx context.Context, start, n uint64) ([]byte, error) {
-	text, err := human(ctx, s.m, fmt.Sprintf("xp /%dxb %#x", n, start))
+	count, unit, size := n, "b", 1
+	if n%8 == 0 {
+		count, unit, size = n/8, "g", 8
+	}
+	text, err := human(ctx, s.m, fmt.Sprintf("xp /%dx%s %#x", count, unit, start))
 	if err != nil {
 		return nil, err
 	}
-	b, err := parseXP(text, start)
+	b, err := parseXP(text, start, size)
 	if err == nil && uint64(len(b)) < n {
 		err = fmt.Errorf("`xp` printed %d of %d bytes", len(b), n)
 	}
@@ -162,9 +175,9 @@ func (s *saved) xp(ctx context.Context, start, n uint64) ([]byte, error) {
 	return b[:n], nil
 }
 
-// parseXP reads what `xp /Nxb` prints: lines of an address and bytes,
-// "0000000000007c00: 0xfa 0x66".
-func parseXP(text string, start uint64) ([]byte, error) {
+// parseXP reads what `xp` prints: lines of an address and little-endian numbers of
+// some bytes, "0000000000007c00: 0xfa 0x66".
+func parseXP(text string, start uint64, size int) ([]byte, error) {
 	var out []byte
 	for line := range strings.Lines(text) {
 		head, rest, ok := strings.Cut(line, ":")
@@ -179,11 +192,13 @@ func parseXP(text string, start uint64) ([]byte, error) {
 			return out, errors.New("read through the monitor: lines are missing")
 		}
 		for _, w := range strings.Fields(rest) {
-			v, err := strconv.ParseUint(w, 0, 8)
+			v, err := strconv.ParseUint(w, 0, 8*size)
 			if err != nil {
-				return out, fmt.Errorf("read through the monitor: %q is no byte", w)
+				return out, fmt.Errorf("read through the monitor: %q is no number of %d bytes", w, size)
 			}
-			out = append(out, byte(v))
+			for i := range size {
+				out = append(out, byte(v>>(8*i)))
+			}
 		}
 	}
 	return out, nil
