@@ -12,7 +12,7 @@ import (
 func blkstatsDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "zfs_blkstats", Usage: ":[-v]", Descr: "given a spa_t, print block type stats from last scrub", Type: "spa_t", Run: noArgs(runBlkstats),
-			Help: "Prints what the last scrub counted in a pool: by types of objects, how many blocks\nthere are, their logical, physical and allocated sizes, the average, the compression\nratio and the share of all that is allocated.\n",
+			Help: "Prints what the last scrub counted in a pool: by types of objects, how many blocks\nthere are, their logical, physical and allocated sizes, the average, the compression\nratio and the share of all that is allocated. OpenZFS since 2.1 counts if its parameter\nzfs_scan_blkstats is 1 when the scrub begins.\n",
 			Opts: []core.Opt{{Letter: 'v', Help: "by levels of indirection, too"}}},
 	}
 }
@@ -29,7 +29,7 @@ type blkstatsLayout struct {
 	Size  uint64       `ctf:"sizeof"`
 	All   kernel.Field `ctf:"zab_type"`
 	Level kernel.Field `ctf:"zab_type[0]"`
-	One   kernel.Field `ctf:"zab_type[0][0]"`
+	One   kernel.Field `ctf:"zab_type[0][0],optional"` // BTF makes one array of both
 }
 
 type blkstatLayout struct {
@@ -96,11 +96,29 @@ func readBlkstats(c *core.Ctx, v *kernel.View, at *uint64) (*blkstats, error) {
 	if s.l, s.b, err = read(v, "zfs_all_blkstats_t", *at, func(l *blkstatsLayout) uint64 { return l.Size }); err != nil {
 		return nil, err
 	}
+	if !s.l.One.OK() {
+		if s.l, err = flatBlkstats(v, s.l); err != nil {
+			return nil, err
+		}
+	}
 	if s.l.One.Size == 0 || s.l.Level.Size/max(s.l.One.Size, 1) < 3 {
 		return nil, fmt.Errorf("type zfs_all_blkstats_t has %d bytes for a level", s.l.Level.Size)
 	}
 	s.levels, s.types = s.l.All.Size/s.l.Level.Size, s.l.Level.Size/s.l.One.Size
 	return s, nil
+}
+
+// flatBlkstats is the layout where type data knows one array only: a level has all types
+// of objects, the others and the sum.
+func flatBlkstats(v *kernel.View, l *blkstatsLayout) (*blkstatsLayout, error) {
+	n, ok := v.Enumerator("enum dmu_object_type", "DMU_OT_NUMTYPES")
+	if !ok || n <= 0 || n > 1<<16 {
+		return nil, fmt.Errorf("enum dmu_object_type does not tell how many types there are")
+	}
+	flat := *l
+	flat.One = l.Level
+	flat.Level.Size = uint64(n+2) * l.Level.Size
+	return &flat, nil
 }
 
 // stat are the counts of a type of objects at a level.

@@ -40,7 +40,11 @@ func runDbgmsg(c *core.Ctx) error {
 	if err != nil {
 		return kernel.Failed(err, "can't find zfs_dbgmsgs")
 	}
-	for a, err := range v.List("zfs_dbgmsg_t", m.Value) {
+	head := m.Value
+	if f, err := v.Member("procfs_list_t", "pl_list"); err == nil && linuxOf(v) != nil {
+		head += f.Off
+	}
+	for a, err := range v.List("zfs_dbgmsg_t", head) {
 		if err != nil {
 			return fmt.Errorf("can't walk zfs_dbgmsgs: %w", err)
 		}
@@ -95,6 +99,9 @@ var params string
 
 func runParams(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
+	if k := linuxOf(v); k != nil {
+		return runModuleParams(c, v, k)
+	}
 	for name := range strings.FieldsSeq(params) {
 		m, err := v.Symbol("zfs", name)
 		if err != nil {
@@ -132,6 +139,7 @@ var sizes = func() map[string]bool {
 type statLayout struct {
 	Size  uint64       `ctf:"sizeof"`
 	Name  kernel.Field `ctf:"name"`
+	Type  kernel.Field `ctf:"data_type"`
 	Value kernel.Field `ctf:"value.ui64"`
 }
 
@@ -160,23 +168,32 @@ func runArc(c *core.Ctx) error {
 	if err != nil {
 		return err
 	}
-	shift, unit := arcUnit(c)
-	show := func(name string, n uint64, size bool) {
-		c.Record(func() {
-			if size {
-				c.Printf("%-25s = %9llu %s\n", name, n>>shift, unit)
-			} else {
-				c.Printf("%-25s = %9llu\n", name, n)
-			}
-		}, out.Field{Name: "name", Value: name}, out.Field{Name: "value", Value: n})
+	p := &arcPrinter{c: c}
+	p.shift, p.unit = arcUnit(c)
+	var live *arcStats
+	if k := linuxOf(v); k != nil {
+		live = newArcStats(v, k)
 	}
 	for off := uint64(0); off+l.Size <= m.Size; off += l.Size {
 		b, err := v.Bytes(m.Value+off, l.Size, nil)
 		if err != nil {
 			return kernel.Failed(err, "couldn't read 'arc_stats' at %x", m.Value+off)
 		}
-		name := l.Name.Text(b)
-		show(name, l.Value.Of(b), sizes[name])
+		name, n := l.Name.Text(b), l.Value.Of(b)
+		if live != nil {
+			if n, err = live.value(off, n); err != nil {
+				c.Warnf("%s: %s", name, err.Error())
+				continue
+			}
+		}
+		if l.Type.Of(b) == kstatInt64 {
+			p.signed(name, int64(n))
+		} else {
+			p.show(name, n, isBytes(c, name))
+		}
+	}
+	if live != nil {
+		return nil // the rest is among them
 	}
 	for _, name := range []string{"arc_no_grow", "arc_tempreserve"} {
 		m, err := v.Symbol("zfs", name)
@@ -187,7 +204,33 @@ func runArc(c *core.Ctx) error {
 		if err != nil {
 			return kernel.Failed(err, "couldn't read '%s'", name)
 		}
-		show(name, n, m.Size == 8)
+		p.show(name, n, m.Size == 8)
 	}
 	return nil
+}
+
+// kstatInt64 is KSTAT_DATA_INT64.
+const kstatInt64 = 3
+
+// arcPrinter prints statistics of the ARC.
+type arcPrinter struct {
+	c     *core.Ctx
+	shift uint
+	unit  string
+}
+
+func (p *arcPrinter) show(name string, n uint64, size bool) {
+	p.c.Record(func() {
+		if size {
+			p.c.Printf("%-25s = %9llu %s\n", name, n>>p.shift, p.unit)
+		} else {
+			p.c.Printf("%-25s = %9llu\n", name, n)
+		}
+	}, out.Field{Name: "name", Value: name}, out.Field{Name: "value", Value: n})
+}
+
+// signed prints a number of bytes that may be below zero.
+func (p *arcPrinter) signed(name string, n int64) {
+	p.c.Record(func() { p.c.Printf("%-25s = %9lld %s\n", name, n>>p.shift, p.unit) },
+		out.Field{Name: "name", Value: name}, out.Field{Name: "value", Value: n})
 }
