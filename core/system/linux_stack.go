@@ -42,6 +42,9 @@ func (o *linuxORC) forget() {
 	o.walk, o.module = nil, nil
 }
 
+// maxORC bounds the entries that tell of the others.
+const maxORC = 1 << 20
+
 // orcLayout takes the layout of entries from struct orc_entry.
 func (k *LinuxKernel) orcLayout() orc.Layout {
 	f, err := k.ownTypes()
@@ -75,6 +78,9 @@ func (k *LinuxKernel) imageORC() *orc.Table {
 	entries, ok3 := k.Symbol("__start_orc_unwind")
 	if !ok || !ok2 || !ok3 || end < ip {
 		return nil
+	}
+	if err := k.orc.layout.Number(k.space, entries, min((end-ip)/4, maxORC)); err != nil {
+		k.warn("stacks: %v", err)
 	}
 	return orc.NewTable(k.space, ip, entries, (end-ip)/4, &k.orc.layout)
 }

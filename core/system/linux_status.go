@@ -150,7 +150,7 @@ func (k *LinuxKernel) statusKernel(p *out.Printer) {
 	if _, err := k.kernelBTF(); err != nil {
 		fmt.Fprintf(p, "types: %v\n", err)
 	}
-	if k.imageORC() == nil {
+	if _, ok := k.Symbol("__start_orc_unwind_ip"); !ok {
 		fmt.Fprintf(p, "stacks: no ORC tables, by frame pointers\n")
 	}
 }

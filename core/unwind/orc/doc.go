@@ -20,7 +20,8 @@
 //	    6.3          type:2, signal:1, end:1
 //	    since 6.4    type:3, signal:1       undefined 0, end 1, call 2, regs 3, regs_partial 4
 //
-// The Layout says where the fields are; LayoutOf takes it from the kernel's own type
+// By 7.3 the registers have other numbers (the stack pointer is 3, not 5), which nothing
+// tells but the entries themselves (Layout.Number). The Layout says where the fields are; LayoutOf takes it from the kernel's own type
 // data. Stack pointer of the caller: from sp_reg with sp_offset; the return address lies
 // below it (call), or there is a struct pt_regs (regs), or only the part of one that the
 // processor pushes (regs_partial): an interrupt, an exception or a system call, which

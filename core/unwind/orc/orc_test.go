@@ -39,6 +39,20 @@ func (k *kernel) entry(off uint64, e Entry) {
 	b := k.orc[EntrySize*k.n:]
 	binary.LittleEndian.PutUint16(b, uint16(e.SPOff))
 	binary.LittleEndian.PutUint16(b[2:], uint16(e.BPOff))
+	if k.layout.Renumbered {
+		for n, r := range renumbered {
+			if e.SPReg == r {
+				e.SPReg = Reg(n)
+				break
+			}
+		}
+		for n, r := range renumbered {
+			if e.BPReg == r {
+				e.BPReg = Reg(n)
+				break
+			}
+		}
+	}
 	put := func(f Field, v uint16) uint16 { return v & (1<<f.Width - 1) << f.Shift }
 	w := put(k.layout.SPReg, uint16(e.SPReg)) | put(k.layout.BPReg, uint16(e.BPReg))
 	switch {
@@ -98,7 +112,9 @@ func regsAt(pc, sp, bp uint64) (r unwind.Regs) {
 	return r
 }
 
-var layouts = map[string]*Layout{"4.14": &Layout414, "6.3": &Layout63, "6.4": &Layout64}
+var layouts = map[string]*Layout{"4.14": &Layout414, "6.3": &Layout63, "6.4": &Layout64, "7.3": &layout73}
+
+var layout73 = func() Layout { l := Layout64; l.Renumbered = true; return l }()
 
 // TestInterrupted walks from an interrupt's stack through the interrupted function to
 // the entry of a system call: every kind of entry but RegsPartial.
@@ -225,12 +241,35 @@ func TestLayoutOf(t *testing.T) {
 	for name, l := range layouts {
 		fields := map[string]Field{"sp_reg": l.SPReg, "bp_reg": l.BPReg, "type": l.Type, "signal": l.Signal, "end": l.End}
 		got, err := LayoutOf(func(name string) (Field, bool) { f := fields[name]; return f, f.Width != 0 })
+		got.Renumbered = l.Renumbered
 		if err != nil || got != *l {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 	if _, err := LayoutOf(func(string) (Field, bool) { return Field{}, false }); err == nil {
 		t.Error("a structure without members is a layout")
+	}
+}
+
+// TestNumber tells the order of registers by the entries.
+func TestNumber(t *testing.T) {
+	for name, l := range layouts {
+		k := newKernel(l)
+		for i := range 2000 {
+			e := Entry{Kind: Call, SPReg: RegSP, SPOff: 8}
+			if i%5 == 0 {
+				e = Entry{Kind: Call, SPReg: RegBP, SPOff: 16, BPReg: RegPrevSP, BPOff: -16}
+			}
+			k.entry(uint64(i), e)
+		}
+		got := *l
+		got.Renumbered = !l.Renumbered
+		if err := got.Number(k.space(), orcAt, uint64(k.n)); err != nil || got != *l {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		if err := got.Number(k.space(), orcAt, 1<<20); err == nil {
+			t.Errorf("%s: numbered by entries that cannot be read", name)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 // Reg is a register that an entry counts from (ORC_REG_*).
 type Reg uint8
 
-// The registers.
+// The registers, as kernels up to 6.18 number them.
 const (
 	RegUndefined  Reg = 0
 	RegPrevSP     Reg = 1
@@ -57,10 +57,45 @@ func (f Field) of(v uint16) uint16 {
 }
 
 // Layout is where the fields of an entry are. Kinds says that they are numbered as
-// since 6.4.
+// since 6.4, Renumbered that registers are in their newer order.
 type Layout struct {
 	SPReg, BPReg, Type, Signal, End Field
 	Kinds                           bool
+	Renumbered                      bool
+}
+
+// renumbered are the registers by their newer numbers; 1 is %rax, which is no base.
+var renumbered = [16]Reg{0: RegUndefined, 1: regOther, 2: RegDX, 3: RegSP, 4: RegBP, 5: RegDI, 6: RegR10, 7: RegR13,
+	8: RegPrevSP, 9: RegSPIndirect, 10: RegBPIndirect, 11: regOther, 12: regOther, 13: regOther, 14: regOther, 15: regOther}
+
+// regOther is a register that nothing can be counted from.
+const regOther Reg = 15
+
+// sampled is how many entries tell how registers are numbered.
+const sampled = 1024
+
+// Number finds out how the entries of a table number registers, which type data does not
+// tell: nearly all frames are found from the stack pointer.
+func (l *Layout) Number(sp mem.Space, entries, n uint64) error {
+	skip := uint64(0)
+	if n > sampled {
+		skip, n = (n-sampled)/2, sampled
+	}
+	b := make([]byte, EntrySize*n)
+	if err := mem.ReadFull(sp, b, mem.Addr(entries+EntrySize*skip)); err != nil {
+		return err
+	}
+	older := *l
+	older.Renumbered = false
+	var count [16]int
+	for ; len(b) >= EntrySize; b = b[EntrySize:] {
+		if e := older.Decode(b); e.Kind == Call {
+			count[e.SPReg&15]++
+		}
+	}
+	const newerSP = 3
+	l.Renumbered = count[newerSP] > count[RegSP]
+	return nil
 }
 
 // Layouts by release.
@@ -96,6 +131,9 @@ func (l *Layout) Decode(b []byte) Entry {
 	e := Entry{
 		SPOff: int64(int16(binary.LittleEndian.Uint16(b))), BPOff: int64(int16(binary.LittleEndian.Uint16(b[2:]))),
 		SPReg: Reg(l.SPReg.of(w)), BPReg: Reg(l.BPReg.of(w)), Signal: l.Signal.of(w) != 0,
+	}
+	if l.Renumbered {
+		e.SPReg, e.BPReg = renumbered[e.SPReg&15], renumbered[e.BPReg&15]
 	}
 	t := Kind(l.Type.of(w))
 	switch {
