@@ -51,10 +51,12 @@ func (p *prompter) ReadLine() (string, error) {
 	}
 }
 
-// text is the prompt, behind the names of the guests that the session is in.
-func (p *prompter) text() string {
-	prompt := out.Sprintf(p.s.OutEnv(), p.s.Opts.Prompt)
-	if in := p.s.Nesting(); len(in) > 0 {
+func (p *prompter) text() string { return promptOf(p.s) }
+
+// promptOf is a session's prompt, behind the names of the guests that it is in.
+func promptOf(s *core.Session) string {
+	prompt := out.Sprintf(s.OutEnv(), s.Opts.Prompt)
+	if in := s.Nesting(); len(in) > 0 {
 		return "[" + strings.Join(in, " > ") + "]" + prompt
 	}
 	return prompt

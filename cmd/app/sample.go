@@ -88,13 +88,19 @@ type stop struct{ say, cmd string }
 
 var dumpTour = []stop{
 	{"A SmartOS node has panicked. This is its dump as the kernel wrote it, compressed.", "::status"},
-	{"Where? The panicking thread's stack, by the kernel's own symbols.", "$C"},
-	{"The node's zones: a native one, an LX one, guests of KVM and bhyve.", "::zone"},
-	{"Who runs in them? The first process of each, by name; ZONE is the zone's id.",
-		`::pgrep -x "zsched|init|zhyve|qemu-system-x86" | ::ps -z`},
-	{"And who was it that panicked? Members by name, from the types in the dump.",
-		"*panic_thread::print kthread_t t_procp | ::print -t proc_t p_user.u_psargs p_pidp->pid_id p_zone->zone_name p_lwpcnt p_cred->cr_uid"},
-	{"Of all threads, those that are in ZFS and wait for a lock, each stack once.", "::stacks -m zfs -t sleep -S cv"},
+	{"Where? The panicking thread's stack, by the kernel's own symbols: ZFS' deadman, on a clock interrupt.", "$C"},
+	{"The pools and their disks. A mirror of zones had lost one of its two.", "::spa -v"},
+	{"Which I/O is stuck, since when, and who waits for it? A write to the disk that was left; the sync of the pool.", "::zio_stuck"},
+	{"Who else is held up? Those that want a file on disk, each stack once: one waits for the sync, two for a lock.", "::stacks -c zil_commit"},
+	{"Does the first hold that lock? From the threads to what they wait for, and to its owner.",
+		"::stacks -c mutex_vector_enter -m zfs | ::print kthread_t t_lwpchan.lc_wchan | ::uniq | ::mutex"},
+	{"Whose writes wait for a transaction group? A virtual machine's. Members by name, from the types in the dump.",
+		"::stacks -c dmu_tx_wait | ::print kthread_t t_procp | ::print -t proc_t p_user.u_psargs p_pidp->pid_id p_lwpcnt p_zone->zone_name"},
+	{"The host's virtual machines.", "::vm"},
+	{"All pages are in this dump, those of the guests, too. Into that one (-r: without the search for a kernel, it has none):", "::guest -r SYSbhyve-3"},
+	{"What was its first processor at? Its registers; its code, by its own page table.", "$r"},
+	{"", "<rip::dis -n 6"},
+	{"And out again.", "::guest -"},
 }
 
 var processTour = []stop{
@@ -110,8 +116,8 @@ var processTour = []stop{
 
 // What to try next.
 const (
-	dumpNext = `::panicinfo, ::msgbuf, ::cpuinfo -v, ::ptree, ::memstat,
-// ::pgrep sshd | ::pfiles, ::walk thread | ::findstack -v, ::help, ::dcmds; $q leaves.`
+	dumpNext = `::msgbuf, ::zfs_dbgmsg, ::zfs_datasets, ::vcpu, ::cpuinfo -v, ::zone, ::ptree,
+// ::memstat, ::pgrep sshd | ::pfiles, ::walk thread | ::findstack -v, ::help, ::dcmds; $q leaves.`
 	processNext = "::help, ::dcmds, and $q to leave."
 )
 
@@ -127,7 +133,7 @@ func (a *app) tour(ctx context.Context) {
 			fmt.Printf("\n// %s\n", s.say)
 		}
 		a.s.Out.Flush()
-		fmt.Printf("%s%s\n", a.s.Opts.Prompt, s.cmd)
+		fmt.Printf("%s%s\n", promptOf(a.s), s.cmd)
 		a.s.Eval.Eval(ctx, a.s, s.cmd)
 		a.s.Out.Flush()
 	}

@@ -4,8 +4,13 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"regexp"
 	"strings"
 )
+
+// asked is a line of a session with a command, behind the prompt of a guest if it is
+// in one.
+var asked = regexp.MustCompile(`^(?:\[[^\]]+\])?> (.*)\n`)
 
 // updateSession writes what the sample dump answers into the sessions of the page at
 // path: after each line "> command" of a fenced block the output of the command. One
@@ -45,15 +50,15 @@ func withAnswers(page string, answer func(cmd string) string) string {
 		if strings.HasPrefix(line, "```") {
 			fenced = !fenced
 		}
-		cmd, is := strings.CutPrefix(line, "> ")
-		if !fenced || !is {
+		cmd := asked.FindStringSubmatch(line)
+		if !fenced || cmd == nil {
 			continue
 		}
 		old := i
-		for i < len(lines) && !strings.HasPrefix(lines[i], "> ") && !strings.HasPrefix(lines[i], "```") {
+		for i < len(lines) && !asked.MatchString(lines[i]) && !strings.HasPrefix(lines[i], "```") {
 			i++
 		}
-		b.WriteString(abridged(answer(strings.TrimSpace(cmd)), lines[old:i]))
+		b.WriteString(abridged(answer(strings.TrimSpace(cmd[1])), lines[old:i]))
 	}
 	return b.String()
 }

@@ -41,7 +41,7 @@ func Recognise(ctx context.Context, target any) (any, error) {
 	for _, p := range Probers() {
 		sys, err := p.Probe(ctx, target)
 		if raw, ok := sys.(*RawMachine); ok {
-			raw.missed = append(absent, errs...)
+			raw.missed = append(append([]error{}, absent...), errs...)
 		}
 		if sys != nil {
 			return sys, errors.Join(errs...)

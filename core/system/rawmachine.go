@@ -19,7 +19,7 @@ import (
 // current one, uses. A thread is a processor, its id the processor's index.
 type RawMachine struct {
 	mem    KernelMemory
-	missed []error // why no kernel was recognised
+	missed []error // why no kernel was recognised; nil if none was looked for
 
 	current int // index of the current processor
 	read    bool
@@ -207,6 +207,9 @@ func (m *RawMachine) Refresh() { m.read, m.cpus, m.err = false, nil, nil }
 
 // Warnings implements core.Warner.
 func (m *RawMachine) Warnings() []string {
+	if m.missed == nil {
+		return nil
+	}
 	return []string{"warning: no kernel was recognised: only registers, physical memory and that of the page tables can be looked at (see ::status)"}
 }
 
@@ -223,7 +226,11 @@ const maxMissed = 500
 
 // Status implements core.StatusReporter.
 func (m *RawMachine) Status(p *out.Printer) {
-	fmt.Fprintf(p, "debugging machine %s: no kernel was recognised\n", m.name())
+	what := "recognised"
+	if m.missed == nil {
+		what = "looked for"
+	}
+	fmt.Fprintf(p, "debugging machine %s: no kernel was %s\n", m.name(), what)
 	for _, err := range m.missed {
 		text := strings.ReplaceAll(err.Error(), "\n", "; ")
 		fmt.Fprintf(p, "  %s\n", text[:min(len(text), maxMissed)])
