@@ -23,7 +23,7 @@ func (t *Table) ByName(name string) (Symbol, bool) {
 	}
 	t.mu.Lock()
 	t.nameTries++
-	if t.names == nil && t.nameTries > nameScans {
+	if t.names == nil && (t.src.Indexed || t.nameTries > nameScans) {
 		t.names = t.buildNames()
 	}
 	idx := t.names

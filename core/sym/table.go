@@ -40,6 +40,7 @@ type Source struct {
 	Section []uint64 // ET_REL: added to a symbol's value, by its section index
 	Code    []Range  // VAs of executable sections, by section index; others are empty
 	First   bool     // of symbols with one value the first in the table stands for it
+	Indexed bool     // names are looked up often: they are indexed at the first look-up
 }
 
 // Table is the symbols of one section. It costs the two slices of its Source

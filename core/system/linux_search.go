@@ -116,10 +116,12 @@ func imageStart(t *paging.Table, va, pa uint64) uint64 {
 
 // entryCode are the first bytes of an image: of startup_64 up to 6.6 (lea stack(%rip),
 // %rsp), since then (mov %rsi, %r15 and the same), before 4.14 (lea _text(%rip), %rbp);
-// and the padding before a function, where calls are patched, as 6.12 may begin with.
+// and what may come first: the padding before a function, where calls are patched (6.12),
+// a barrier and a jump (7.3).
 var entryCode = [][]byte{
 	{0x48, 0x8d, 0x25}, {0x49, 0x89, 0xf7, 0x48, 0x8d, 0x25}, {0x48, 0x8d, 0x2d}, {0xe8, 0, 0, 0, 0, 0x5d},
 	{0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90},
+	{0x66, 0x90, 0x0f, 0xae, 0xe8, 0xe9},
 }
 
 // byPlace looks at each place an image may begin at.

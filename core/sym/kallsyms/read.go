@@ -80,7 +80,7 @@ func Read(sp mem.Space, t Tables) (*sym.Table, error) {
 		return nil, err
 	}
 	return sym.NewTable(sym.Source{
-		Kind: sym.Symtab, Rule: sym.RuleKernel, First: true, Class: elf.ELFCLASS64,
+		Kind: sym.Symtab, Rule: sym.RuleKernel, First: true, Indexed: true, Class: elf.ELFCLASS64,
 		Order: binary.LittleEndian, Syms: d.syms, Strs: d.strs,
 	}), nil
 }
