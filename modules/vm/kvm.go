@@ -36,8 +36,11 @@ type kvmVM struct {
 
 func (illumosKVM) machines(v *kernel.View) iter.Seq2[*Machine, error] {
 	return func(yield func(*Machine, error) bool) {
+		if linuxOf(v) != nil {
+			return
+		}
 		head, err := v.Symbol("kvm", "vm_list")
-		if err != nil || head.Size != 0 && head.Size < 32 { // Linux' is a list_head
+		if err != nil {
 			return
 		}
 		for a, err := range v.List("struct kvm", head.Value) {

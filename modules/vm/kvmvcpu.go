@@ -53,7 +53,9 @@ const mpSIPI = 4
 // kvmExits are the values of a kvm_run's exit_reason (kvm.h): why the vCPU's thread went
 // back to qemu.
 var kvmExits = []string{"UNKNOWN", "EXCEPTION", "IO", "HYPERCALL", "DEBUG", "HLT", "MMIO", "IRQ_WINDOW_OPEN", "SHUTDOWN", "FAIL_ENTRY", "INTR",
-	"SET_TPR", "TPR_ACCESS", "S390_SIEIC", "S390_RESET", "DCR", "NMI", "INTERNAL_ERROR"}
+	"SET_TPR", "TPR_ACCESS", "S390_SIEIC", "S390_RESET", "DCR", "NMI", "INTERNAL_ERROR",
+	"OSI", "PAPR_HCALL", "S390_UCONTROL", "WATCHDOG", "S390_TSCH", "EPR", "SYSTEM_EVENT", "S390_STSI", "IOAPIC_EOI", "HYPERV", // from here on Linux only
+	"ARM_NISV", "RDMSR", "WRMSR", "DIRTY_RING_FULL", "AP_RESET_HOLD", "BUS_LOCK", "XEN", "RISCV_SBI", "RISCV_CSR", "NOTIFY", "LOONGARCH_IOCSR", "MEMORY_FAULT"}
 
 // Bits of regs_avail (enum kvm_reg): the general registers in order, rip, the PDPT.
 const (

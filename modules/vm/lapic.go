@@ -98,11 +98,15 @@ func (g *kvmVM) lapic(c *VCPU) (*LAPIC, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := vl.APIC.Of(vb)
+	return kvmLAPIC(g.v, vl.APIC.Of(vb), vl.APICBase.Of(vb))
+}
+
+// kvmLAPIC is KVM's model of an APIC.
+func kvmLAPIC(v *kernel.View, at, base uint64) (*LAPIC, error) {
 	if at == 0 {
 		return nil, nil
 	}
-	l, b, err := read(g.v, "struct kvm_lapic", at, func(l *struct {
+	l, b, err := read(v, "struct kvm_lapic", at, func(l *struct {
 		Size uint64       `ctf:"sizeof"`
 		Regs kernel.Field `ctf:"regs"`
 	}) uint64 {
@@ -111,7 +115,7 @@ func (g *kvmVM) lapic(c *VCPU) (*LAPIC, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &LAPIC{Addr: at, Page: l.Regs.Of(b), Base: vl.APICBase.Of(vb)}, nil
+	return &LAPIC{Addr: at, Page: l.Regs.Of(b), Base: base}, nil
 }
 
 var lapicTable = &core.Table{

@@ -43,6 +43,7 @@ type Machine struct {
 	State  string // in words: "running", "halted", "poweroff"
 	Zone   uint64 // zone_t, 0 if it is not known
 
+	zone string // its container, of a Linux host
 	v    *kernel.View
 	back backend
 	phys mem.Space
@@ -76,7 +77,7 @@ type hypervisor interface {
 }
 
 // hypervisors are those that are looked for, in the order of ::vm.
-var hypervisors = []hypervisor{bhyve{}, illumosKVM{}}
+var hypervisors = []hypervisor{bhyve{}, illumosKVM{}, linuxKVM{}}
 
 // Machines gives the machines of the host, bhyve's first. An error ends those of one
 // hypervisor; a kernel that has none loaded gives none.

@@ -11,10 +11,10 @@ import (
 
 // Process is a process of the host.
 type Process struct {
-	Addr    uint64 // proc_t
+	Addr    uint64 // proc_t; on Linux the leader's task_struct
 	PID     int32
-	AS      uint64 // struct as
-	Zone    uint64 // zone_t
+	AS      uint64 // struct as, mm_struct
+	Zone    uint64 // zone_t; 0 on Linux
 	Command string
 	first   uint64 // thread
 	nfiles  uint64
@@ -89,8 +89,12 @@ func (p *illumosProcs) read(v *kernel.View) error {
 // tells what is wrong with the host's processes; a process that comes with it is good.
 func (m *Machine) Process() (*Process, error) { return m.back.process(m) }
 
-// ZoneName is the name of the machine's zone; "" if it is not known.
+// ZoneName is the name of the machine's zone, on Linux the id of the container that its
+// process is in; "" if it is not known.
 func (m *Machine) ZoneName() string {
+	if m.zone != "" {
+		return m.zone
+	}
 	if m.Zone == 0 {
 		return ""
 	}

@@ -43,36 +43,36 @@ type svmContext struct {
 }
 
 // vmcbLayout is the part of struct vmcb that is read: its layout is the processor's,
-// but the kernel's type says it as well.
+// but the kernel's type says it as well. The first names are bhyve's, the second Linux'.
 type vmcbLayout struct {
 	Size     uint64       `ctf:"sizeof"`
-	ExitCode kernel.Field `ctf:"ctrl.exitcode"`
-	Info1    kernel.Field `ctf:"ctrl.exitinfo1"`
-	Info2    kernel.Field `ctf:"ctrl.exitinfo2"`
-	Inject   kernel.Field `ctf:"ctrl.eventinj"`
-	VTPR     kernel.Field `ctf:"ctrl.v_tpr"`
-	ES       kernel.Field `ctf:"state.es"`
-	CS       kernel.Field `ctf:"state.cs"`
-	SS       kernel.Field `ctf:"state.ss"`
-	DS       kernel.Field `ctf:"state.ds"`
-	FS       kernel.Field `ctf:"state.fs"`
-	GS       kernel.Field `ctf:"state.gs"`
-	GDT      kernel.Field `ctf:"state.gdt"`
-	LDT      kernel.Field `ctf:"state.ldt"`
-	IDT      kernel.Field `ctf:"state.idt"`
-	TR       kernel.Field `ctf:"state.tr"`
-	EFER     kernel.Field `ctf:"state.efer"`
-	CR4      kernel.Field `ctf:"state.cr4"`
-	CR3      kernel.Field `ctf:"state.cr3"`
-	CR0      kernel.Field `ctf:"state.cr0"`
-	CR2      kernel.Field `ctf:"state.cr2"`
-	DR7      kernel.Field `ctf:"state.dr7"`
-	DR6      kernel.Field `ctf:"state.dr6"`
-	RFLAGS   kernel.Field `ctf:"state.rflags"`
-	RIP      kernel.Field `ctf:"state.rip"`
-	RSP      kernel.Field `ctf:"state.rsp"`
-	RAX      kernel.Field `ctf:"state.rax"`
-	KGSBase  kernel.Field `ctf:"state.kernelgsbase"`
+	ExitCode kernel.Field `ctf:"ctrl.exitcode|control.exit_code"`
+	Info1    kernel.Field `ctf:"ctrl.exitinfo1|control.exit_info_1"`
+	Info2    kernel.Field `ctf:"ctrl.exitinfo2|control.exit_info_2"`
+	Inject   kernel.Field `ctf:"ctrl.eventinj|control.event_inj"`
+	VTPR     kernel.Field `ctf:"ctrl.v_tpr|control.int_ctl"` // the byte that has V_TPR in its lower half
+	ES       kernel.Field `ctf:"state.es|save.es"`
+	CS       kernel.Field `ctf:"state.cs|save.cs"`
+	SS       kernel.Field `ctf:"state.ss|save.ss"`
+	DS       kernel.Field `ctf:"state.ds|save.ds"`
+	FS       kernel.Field `ctf:"state.fs|save.fs"`
+	GS       kernel.Field `ctf:"state.gs|save.gs"`
+	GDT      kernel.Field `ctf:"state.gdt|save.gdtr"`
+	LDT      kernel.Field `ctf:"state.ldt|save.ldtr"`
+	IDT      kernel.Field `ctf:"state.idt|save.idtr"`
+	TR       kernel.Field `ctf:"state.tr|save.tr"`
+	EFER     kernel.Field `ctf:"state.efer|save.efer"`
+	CR4      kernel.Field `ctf:"state.cr4|save.cr4"`
+	CR3      kernel.Field `ctf:"state.cr3|save.cr3"`
+	CR0      kernel.Field `ctf:"state.cr0|save.cr0"`
+	CR2      kernel.Field `ctf:"state.cr2|save.cr2"`
+	DR7      kernel.Field `ctf:"state.dr7|save.dr7"`
+	DR6      kernel.Field `ctf:"state.dr6|save.dr6"`
+	RFLAGS   kernel.Field `ctf:"state.rflags|save.rflags"`
+	RIP      kernel.Field `ctf:"state.rip|save.rip"`
+	RSP      kernel.Field `ctf:"state.rsp|save.rsp"`
+	RAX      kernel.Field `ctf:"state.rax|save.rax"`
+	KGSBase  kernel.Field `ctf:"state.kernelgsbase|save.kernel_gs_base"`
 }
 
 type vmcbSegment struct {
@@ -137,7 +137,9 @@ func vmcbRegs(v *kernel.View, b []byte) (*Regs, error) {
 	}
 	s, err := kernel.Lay[vmcbSegment](v, "struct vmcb_segment")
 	if err != nil {
-		return nil, err
+		if s, err = kernel.Lay[vmcbSegment](v, "struct vmcb_seg"); err != nil { // Linux' name
+			return nil, err
+		}
 	}
 	in := func(f kernel.Field) Value { return known(f.Of(b), inVMCB) }
 	seg := func(f kernel.Field) Segment {

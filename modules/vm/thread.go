@@ -22,10 +22,11 @@ type ctxopLayout struct {
 // maxContexts bounds the contexts of a thread.
 const maxContexts = 64
 
-// Thread is a thread of an illumos host that runs a vCPU: it has the vCPU's context
-// installed (struct ctxop) as long as it is in the hypervisor.
+// Thread is a thread of the host that runs a vCPU. On illumos it has the vCPU's context
+// installed (struct ctxop) as long as it is in the hypervisor; Linux' KVM notes which
+// thread entered the vCPU last.
 type Thread struct {
-	Addr uint64 // kthread_t
+	Addr uint64 // kthread_t, task_struct
 	TID  int32
 }
 

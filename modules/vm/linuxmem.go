@@ -1,0 +1,133 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/modules/kernel"
+	"github.com/xmdb/xmdb/modules/linux"
+)
+
+type linuxSlots struct {
+	Size uint64       `ctf:"sizeof"`
+	Tree kernel.Field `ctf:"gfn_tree,optional"`   // since 5.17
+	Node kernel.Field `ctf:"node_idx,optional"`   // which of a slot's nodes are in it
+	Used kernel.Field `ctf:"used_slots,optional"` // before: an array
+	List kernel.Field `ctf:"memslots,optional"`
+}
+
+type linuxSlot struct {
+	Size    uint64       `ctf:"sizeof"`
+	GFN     kernel.Field `ctf:"base_gfn"`
+	Pages   kernel.Field `ctf:"npages"`
+	Flags   kernel.Field `ctf:"flags"`
+	User    kernel.Field `ctf:"userspace_addr"`
+	ID      kernel.Field `ctf:"id"`
+	Node    kernel.Field `ctf:"gfn_node[0],optional"`
+	NodeTwo kernel.Field `ctf:"gfn_node[1],optional"`
+}
+
+// maxSlots bounds a machine's memory slots, whose numbers are shorts.
+const maxSlots = 1 << 15
+
+// Flags of a memory slot that Linux has beside slotLogDirty and slotInvalid (linux/kvm.h).
+const (
+	slotReadOnly    = 1 << 1
+	slotGuestMemory = 1 << 2 // private memory is a file's, which the process does not map
+)
+
+// regions are the memory slots of the ordinary address space: each is a piece of that of
+// the machine's process. The other address space is that of System Management Mode.
+func (g *linuxVM) regions(*Machine) (list []Region, err error) {
+	slots, err := g.slots()
+	if len(slots) == 0 {
+		return nil, err
+	}
+	var src mem.Space
+	space, why := g.k.Space(g.l.MM.Of(g.b))
+	if why == nil {
+		src = space
+	}
+	for _, at := range slots {
+		r, bad := g.region(at, src)
+		if bad != nil {
+			err = errors.Join(err, bad)
+		} else if r.Len != 0 {
+			list = append(list, r)
+		}
+	}
+	return list, errors.Join(err, why)
+}
+
+// region reads a slot, of memory of the space given.
+func (g *linuxVM) region(at uint64, space mem.Space) (r Region, err error) {
+	l, b, err := read(g.v, "struct kvm_memory_slot", at, func(l *linuxSlot) uint64 { return l.Size })
+	if err != nil {
+		return r, err
+	}
+	pages, gfn := l.Pages.Of(b), l.GFN.Of(b)
+	if pages > 1<<40 || gfn > 1<<40 {
+		return r, fmt.Errorf("struct kvm_memory_slot %x: there cannot be %#x pages at %#x", at, pages, gfn)
+	}
+	r = Region{Addr: at, GPA: gfn << pageShift, Len: pages << pageShift, Name: fmt.Sprintf("slot %d", int16(l.ID.Of(b))),
+		Prot: mem.ProtRead | mem.ProtWrite | mem.ProtExec, Host: l.User.Of(b), Src: space, Err: mem.ErrUnmapped}
+	f := l.Flags.Of(b)
+	if f&slotReadOnly != 0 {
+		r.Prot &^= mem.ProtWrite
+	}
+	switch {
+	case f&slotInvalid != 0:
+		r.Flags = "invalid"
+	case f&slotGuestMemory != 0:
+		r.Flags = "guest_memfd"
+	case f&slotLogDirty != 0:
+		r.Flags = "log-dirty"
+	}
+	return r, nil
+}
+
+// slots gives the addresses of the memory slots. Those that come with an error are good.
+func (g *linuxVM) slots() (list []uint64, err error) {
+	at := element(g.l.Slots, 8, 0).Of(g.b)
+	l, b, err := read(g.v, "struct kvm_memslots", at, func(l *linuxSlots) uint64 { return l.Size })
+	if err != nil {
+		return nil, err
+	}
+	sl, err := kernel.Lay[linuxSlot](g.v, "struct kvm_memory_slot")
+	if err != nil {
+		return nil, err
+	}
+	if !l.Tree.OK() {
+		return l.array(at, b, sl)
+	}
+	link := sl.Node
+	if l.Node.Of(b) == 1 {
+		link = sl.NodeTwo
+	}
+	for node, bad := range linux.TreeNodes(g.v, "struct kvm_memory_slot", at+l.Tree.Off) {
+		if bad == nil && len(list) == maxSlots {
+			bad = fmt.Errorf("struct kvm_memslots %x: there are more than %d slots", at, maxSlots)
+		}
+		if bad != nil {
+			return list, bad
+		}
+		list = append(list, node-link.Off)
+	}
+	return list, nil
+}
+
+// array are the slots of kernels before 5.17.
+func (l *linuxSlots) array(at uint64, b []byte, sl *linuxSlot) (list []uint64, err error) {
+	if !l.Used.OK() || l.List.Off == 0 {
+		return nil, errors.New("struct kvm_memslots has neither a tree nor an array of slots")
+	}
+	n := l.Used.Of(b)
+	if n > maxSlots {
+		return nil, fmt.Errorf("struct kvm_memslots %x: there cannot be %d slots", at, n)
+	}
+	for i := range n { // the array may be declared without a length: it is the end
+		list = append(list, at+l.List.Off+i*sl.Size)
+	}
+	return list, nil
+}

@@ -1,0 +1,244 @@
+package vm
+
+import (
+	"fmt"
+
+	"github.com/xmdb/xmdb/modules/kernel"
+)
+
+// KVM keeps the general registers and rip of a vCPU that is not in the guest in
+// kvm_vcpu.arch.regs, and copies of the control registers as the guest sees them. The
+// rest is in the VMCB (AMD) or in the VMCS (Intel), of which struct vcpu_vmx has what
+// was read of it since the last exit; regs_avail has a bit for each.
+
+// linuxSVM is struct vcpu_svm (arch/x86/kvm/svm/svm.h), whose beginning is the kvm_vcpu.
+type linuxSVM struct {
+	Size  uint64       `ctf:"sizeof"`
+	VCPU  kernel.Field `ctf:"vcpu"`
+	VMCB  kernel.Field `ctf:"vmcb"`                // that the processor runs by
+	First kernel.Field `ctf:"vmcb01.ptr,optional"` // the guest's own; since 5.12
+}
+
+// svmOf gives the addresses of a vCPU's VMCBs: the one in use, and that of its own, which
+// is another while it runs a guest of the guest's.
+func (g *linuxVM) svmOf(at uint64) (vmcb, own uint64, err error) {
+	l, b, err := read(g.v, "struct vcpu_svm", at, func(l *linuxSVM) uint64 { return l.Size })
+	if err != nil {
+		return 0, 0, err
+	}
+	if l.VCPU.Off != 0 {
+		return 0, 0, fmt.Errorf("struct vcpu_svm does not begin with its kvm_vcpu")
+	}
+	vmcb, own = l.VMCB.Of(b), l.VMCB.Of(b)
+	if l.First.OK() {
+		own = l.First.Of(b)
+	}
+	return vmcb, own, nil
+}
+
+// vmcbOf reads the VMCB that a vCPU runs by.
+func (g *linuxVM) vmcbOf(at uint64) (*vmcbLayout, []byte, error) {
+	vmcb, _, err := g.svmOf(at)
+	if err != nil {
+		return nil, nil, err
+	}
+	return read(g.v, "struct vmcb", vmcb, func(l *vmcbLayout) uint64 { return l.Size })
+}
+
+const inVCPU = "kvm_vcpu"
+
+// registers implements backend.
+func (g *linuxVM) registers(c *VCPU) (*Regs, error) {
+	l, b, err := g.readVCPU(c.Addr)
+	if err != nil {
+		return nil, err
+	}
+	if l.Protected.Of(b) != 0 {
+		return encryptedRegs(), nil
+	}
+	var r *Regs
+	switch c.Machine.Vendor {
+	case AMD:
+		r, err = g.svmRegs(c, l, b)
+	case Intel:
+		r, err = g.vmxRegs(c, l, b)
+	default:
+		r = vmcsRegs()
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range r.GPR {
+		if r.GPR[i].Where != inVMCS {
+			r.GPR[i] = known(element(l.Regs, 8, i).Of(b), inVCPU)
+		}
+	}
+	in := func(f kernel.Field) Value { return known(f.Of(b), inVCPU) }
+	r.CR2, r.EFER = in(l.CR2), in(l.EFER)
+	for i := range r.DR {
+		r.DR[i] = known(element(l.DB, 8, i).Of(b), inVCPU)
+	}
+	r.CR8 = in(l.CR8)
+	if p, err := g.lapic(c); p != nil || err != nil { // then it is the task priority of the APIC
+		r.CR8 = unknown("in the local APIC")
+		if p != nil {
+			if t, err := g.v.Bytes(p.Page+lapicTPR, 4, nil); err == nil {
+				r.CR8 = known(uint64(t[0])>>4, "local APIC")
+			}
+		}
+	}
+	return r, nil
+}
+
+// encryptedRegs are those of a guest whose state the host cannot read (SEV-ES, TDX).
+func encryptedRegs() *Regs {
+	why := unknown("encrypted")
+	seg := Segment{why, why, why, why}
+	r := &Regs{RIP: why, RFLAGS: why, CR0: why, CR2: why, CR3: why, CR4: why, CR8: why, EFER: why, KernelGSBase: why, DR6: why, DR7: why,
+		GDT: seg, IDT: seg, LDT: seg, TR: seg}
+	for i := range r.GPR {
+		r.GPR[i] = why
+	}
+	for i := range r.Seg {
+		r.Seg[i] = seg
+	}
+	for i := range r.DR {
+		r.DR[i] = why
+	}
+	for i := range r.PDPT {
+		r.PDPT[i] = why
+	}
+	return r
+}
+
+// svmRegs are the registers of AMD's: KVM copies rax, rsp and rip out of the VMCB after
+// each exit and cr3 with nested page tables, and keeps cr0 and cr4 as the guest sees them.
+// FS, GS, TR, LDTR and KernelGSBase are in the guest's own VMCB always.
+func (g *linuxVM) svmRegs(c *VCPU, l *linuxVCPU, b []byte) (*Regs, error) {
+	vmcb, own, err := g.svmOf(c.Addr)
+	if err != nil {
+		return nil, err
+	}
+	regs := func(at uint64) (*Regs, error) {
+		_, vb, err := read(g.v, "struct vmcb", at, func(l *vmcbLayout) uint64 { return l.Size })
+		if err != nil {
+			return nil, err
+		}
+		return vmcbRegs(g.v, vb)
+	}
+	r, err := regs(vmcb)
+	if err != nil {
+		return nil, err
+	}
+	in := func(f kernel.Field) Value { return known(f.Of(b), inVCPU) }
+	r.RIP = known(element(l.Regs, 8, vcpuRIP).Of(b), inVCPU)
+	r.CR0, r.CR3, r.CR4 = in(l.CR0), in(l.CR3), in(l.CR4)
+	if own != vmcb {
+		first, err := regs(own)
+		if err != nil {
+			return nil, err
+		}
+		r.Seg[FS], r.Seg[GS], r.TR, r.LDT, r.KernelGSBase = first.Seg[FS], first.Seg[GS], first.TR, first.LDT, first.KernelGSBase
+		r.CR3 = unknown("of a guest of the guest") // its page table is at no address of this guest's
+	}
+	return r, nil
+}
+
+// vcpuRIP is the number of rip among arch.regs (enum kvm_reg).
+const vcpuRIP = 16
+
+// linuxVMX is struct vcpu_vmx (arch/x86/kvm/vmx/vmx.h), whose beginning is the kvm_vcpu.
+type linuxVMX struct {
+	Size     uint64       `ctf:"sizeof"`
+	Exit     kernel.Field `ctf:"vt.exit_reason.full|exit_reason.full|exit_reason"` // a union since 5.11, moved in 6.15
+	RFLAGS   kernel.Field `ctf:"rflags,optional"`
+	Mask     kernel.Field `ctf:"segment_cache.bitmask,optional"`
+	Segments kernel.Field `ctf:"segment_cache.seg,optional"`
+	KGS      kernel.Field `ctf:"vt.msr_guest_kernel_gs_base|msr_guest_kernel_gs_base,optional"`
+}
+
+// Fields of a segment in the mask of segment_cache, in the order of the bits; there are
+// four for each segment of enum kvm_segment: es, cs, ss, ds, fs, gs, tr, ldtr.
+const (
+	cachedSelector = iota
+	cachedBase
+	cachedLimit
+	cachedAttr
+	cachedFields
+)
+
+type linuxVMXSegment struct {
+	Size     uint64       `ctf:"sizeof"`
+	Selector kernel.Field `ctf:"selector"`
+	Base     kernel.Field `ctf:"base"`
+	Limit    kernel.Field `ctf:"limit"`
+	Attr     kernel.Field `ctf:"ar"`
+}
+
+// vmxRegs are the registers of Intel's. Of cr0 and cr4 the guest owns some bits, none of
+// those that select how it is paged, which are in the VMCS until they are read.
+func (g *linuxVM) vmxRegs(c *VCPU, l *linuxVCPU, b []byte) (*Regs, error) {
+	x, xb, err := read(g.v, "struct vcpu_vmx", c.Addr, func(l *linuxVMX) uint64 { return l.Size })
+	if err != nil {
+		return nil, err
+	}
+	avail := l.Avail.Of(b)
+	has := func(name string) bool {
+		bit, ok := g.v.Enumerator("enum kvm_reg", name)
+		return ok && bit >= 0 && bit < 64 && avail>>uint(bit)&1 != 0
+	}
+	r := vmcsRegs()
+	in := func(f kernel.Field) Value { return known(f.Of(b), inVCPU) }
+	if has("VCPU_REGS_RSP") {
+		r.GPR[RSP] = Value{} // registers takes it
+	}
+	if has("VCPU_REGS_RIP") {
+		r.RIP = known(element(l.Regs, 8, vcpuRIP).Of(b), inVCPU)
+	}
+	if has("VCPU_EXREG_CR3") {
+		r.CR3 = in(l.CR3)
+	}
+	for name, to := range map[string]*Value{"VCPU_EXREG_CR0": &r.CR0, "VCPU_EXREG_CR4": &r.CR4} {
+		f := l.CR0
+		if to == &r.CR4 {
+			f = l.CR4
+		}
+		if *to = in(f); !has(name) {
+			to.Where = inExit
+		}
+	}
+	if x.RFLAGS.OK() && has("VCPU_EXREG_RFLAGS") {
+		r.RFLAGS = known(x.RFLAGS.Of(xb), "vcpu_vmx")
+	}
+	r.DR6, r.DR7 = in(l.DR6), in(l.DR7)
+	if x.KGS.OK() {
+		r.KernelGSBase = known(x.KGS.Of(xb), "vcpu_vmx")
+	}
+	if x.Mask.OK() && has("VCPU_EXREG_SEGMENTS") {
+		g.vmxSegments(r, x, xb)
+	}
+	return r, nil
+}
+
+// vmxSegments takes what was read of segments.
+func (g *linuxVM) vmxSegments(r *Regs, x *linuxVMX, xb []byte) {
+	l, err := kernel.Lay[linuxVMXSegment](g.v, "struct kvm_save_segment")
+	if err != nil {
+		return
+	}
+	mask := x.Mask.Of(xb)
+	for i, to := range []*Segment{&r.Seg[ES], &r.Seg[CS], &r.Seg[SS], &r.Seg[DS], &r.Seg[FS], &r.Seg[GS], &r.TR, &r.LDT} {
+		off := x.Segments.Off + uint64(i)*l.Size
+		if off+l.Size > x.Segments.Off+x.Segments.Size {
+			return
+		}
+		for n, f := range [cachedFields]struct {
+			to *Value
+			at kernel.Field
+		}{cachedSelector: {&to.Selector, l.Selector}, cachedBase: {&to.Base, l.Base}, cachedLimit: {&to.Limit, l.Limit}, cachedAttr: {&to.Attr, l.Attr}} {
+			if mask>>(i*cachedFields+n)&1 != 0 {
+				*f.to = known(f.at.Of(xb[off:]), "vcpu_vmx")
+			}
+		}
+	}
+}
