@@ -139,6 +139,9 @@ func (d *datasetLister) snapshots(dir *dslDir, head *dslDataset) []*dslDataset {
 		if s == nil {
 			s = &dslDataset{object: object, dir: dir.addr, phys: d.disk.bonus(object, bonusDataset, l.Size)}
 		}
+		if s.dir != dir.addr || s.phys != nil && l.Dir.OK() && l.Dir.Of(s.phys) != dir.object {
+			break // what the first is a clone of
+		}
 		if !seen[object] {
 			seen[object] = true
 			list = append(list, s)

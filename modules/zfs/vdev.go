@@ -201,9 +201,23 @@ func (p *vdevPrinter) row(addr uint64, l *vdevLayout, b []byte, depth int) error
 		if p.stats {
 			p.statistics(l, b)
 		}
-	}, out.Field{Name: "addr", Value: out.Hex(addr)}, out.Field{Name: "state", Value: state}, out.Field{Name: "aux", Value: aux},
-		out.Field{Name: "description", Value: name})
+	}, append([]out.Field{{Name: "addr", Value: out.Hex(addr)}, {Name: "state", Value: state}, {Name: "aux", Value: aux},
+		{Name: "description", Value: name}}, p.counts(l, b)...)...)
 	return nil
+}
+
+// counts is what statistics prints, for records.
+func (p *vdevPrinter) counts(l *vdevLayout, b []byte) (list []out.Field) {
+	if !p.stats {
+		return nil
+	}
+	for i, kind := range []string{"", "read", "write", "free", "claim", "ioctl"} {
+		if ops, bytes := words(l.Ops, b), words(l.Bytes, b); i > 0 && i < min(len(ops), len(bytes)) {
+			list = append(list, out.Field{Name: kind + "_ops", Value: ops[i]}, out.Field{Name: kind + "_bytes", Value: bytes[i]})
+		}
+	}
+	return append(list, out.Field{Name: "read_errors", Value: l.ERead.Of(b)}, out.Field{Name: "write_errors", Value: l.EWrite.Of(b)},
+		out.Field{Name: "checksum_errors", Value: l.ECksum.Of(b)})
 }
 
 // statistics prints what a vdev has done, by kinds of I/O; the first kind is no I/O.
