@@ -14,6 +14,7 @@ import (
 type hostProcess struct {
 	pid  int
 	maps []vma
+	mem  *os.File
 }
 
 var errNoHost = errors.New("the memory of a hypervisor's process can be read on Linux only")
