@@ -41,8 +41,8 @@ type conn struct {
 	broken  error // an answer is missing: what comes cannot be matched any more
 
 	write sync.Mutex
-	stops [][]byte // stop replies that came while another answer was awaited
 	wait  time.Duration
+	ran   func() // is called when a request has halted a machine that somebody else let go
 }
 
 // dial connects to a stub: a path (with a slash), or HOST:PORT.
@@ -184,10 +184,11 @@ func (q *conn) try(payloads []string, take func(i int, answer []byte)) (again bo
 		timer.Reset(q.wait)
 		switch {
 		case isStop(p) && !strings.HasPrefix(payloads[i], "?"):
-			q.stops = append(q.stops, p)
 			if i == 0 {
-				again = true
 				q.drain(50 * time.Millisecond)
+				if q.ran != nil {
+					q.ran()
+				}
 				return true, nil
 			}
 			return false, fmt.Errorf("%w: a stop among other answers", ErrNonsense)

@@ -307,6 +307,10 @@ func TestOthers(t *testing.T) {
 	if b := counter(t, m); b < a {
 		t.Errorf("the counter goes from %d to %d", a, b)
 	}
+	m.Settle()
+	if !vm.Running() || m.Halted() {
+		t.Error("what somebody else let go stays halted")
+	}
 	vm.End()
 	if _, err := m.Processors(); err == nil {
 		_, err = m.Physical().ReadAt(make([]byte, 1<<20), 0x100000)

@@ -103,6 +103,10 @@ func Open(ctx context.Context, addr string, o Options) (*Target, error) {
 	end := context.AfterFunc(ctx, func() { q.c.Close() })
 	t.mu.Lock()
 	err = t.greet()
+	q.ran = func() { // whoever had halted it has let it go
+		t.ran()
+		t.state.foreign, t.state.ran = false, true
+	}
 	t.mu.Unlock()
 	end()
 	if err != nil {
@@ -277,12 +281,15 @@ func (t *Target) registersOf(i int) (*system.Processor, error) {
 	if t.cpus[i].Regs != nil {
 		return &t.cpus[i], nil
 	}
-	if err := t.choose(i); err != nil {
-		return nil, err
-	}
-	a, err := t.q.ask("g")
-	if err != nil {
-		return nil, t.failed(err)
+	var a []byte
+	for t.chosen = ""; t.chosen == ""; { // a halt in between chooses another one
+		if err := t.choose(i); err != nil {
+			return nil, err
+		}
+		var err error
+		if a, err = t.q.ask("g"); err != nil {
+			return nil, t.failed(err)
+		}
 	}
 	p, err := t.stub.layout(len(a) / 2).decode(a)
 	if err != nil {
@@ -301,7 +308,6 @@ func (t *Target) registersOf(i int) (*system.Processor, error) {
 // choose makes a processor the one that g, m and s mean.
 func (t *Target) choose(i int) error {
 	if id := t.threads[i].id; t.chosen != id {
-		t.chosen = ""
 		if err := t.q.ok("Hg" + id); err != nil {
 			return t.failed(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/xmdb/xmdb/core/mem"
@@ -56,7 +57,7 @@ func processMemory(host *hostProcess, c command) (*memory, error) {
 				return nil, err
 			}
 			piece := block{hmp.Range{Base: b.Base, Size: n, Name: part.name, Off: b.Off}, part.addr + off}
-			if f != host.mem {
+			if strings.HasPrefix(how, "shared") {
 				p.files[piece.Base] = fileRange{f, at}
 			}
 			p.blocks = append(p.blocks, piece)
