@@ -76,9 +76,11 @@ func TestLook(t *testing.T) {
 	if !vm.Running() || m.Moment() == moment {
 		t.Errorf("the machine does not run between commands; moment %d", m.Moment())
 	}
-	time.Sleep(10 * time.Millisecond)
-	if counter(t, m) <= a {
-		t.Error("the counter stands")
+	for end := time.Now().Add(10 * time.Second); counter(t, m) <= a; m.Settle() {
+		if time.Now().After(end) {
+			t.Fatal("the counter stands")
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	for end := time.Now().Add(5 * time.Second); !vm.Running(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {

@@ -12,6 +12,9 @@ import (
 // `xp` or `info mtree`, has some hundred kilobytes.
 const maxMessage = 16 << 20
 
+// maxGreeting bounds the first message, bytes.
+const maxGreeting = 64 << 10
+
 // message is what a QMP server sends: a greeting, an answer or an event
 // (docs/interop/qmp-spec).
 type message struct {
@@ -68,9 +71,10 @@ type splitter struct {
 	quote bool // inside a string
 	skip  bool // the next byte is escaped
 	start int  // where the value begins; -1: it has not
+	limit int  // of a value, bytes
 }
 
-func newSplitter(r io.Reader) *splitter { return &splitter{r: r, start: -1} }
+func newSplitter(r io.Reader) *splitter { return &splitter{r: r, start: -1, limit: maxMessage} }
 
 // next gives the next value, an object. It stays valid until the next call.
 func (s *splitter) next() ([]byte, error) {
@@ -78,8 +82,8 @@ func (s *splitter) next() ([]byte, error) {
 		if v, err := s.scan(); v != nil || err != nil {
 			return v, err
 		}
-		if len(s.buf) > maxMessage {
-			return nil, fmt.Errorf("%w: a message of more than %d bytes", errNotQMP, maxMessage)
+		if len(s.buf) > s.limit {
+			return nil, fmt.Errorf("%w: a message of more than %d bytes", errNotQMP, s.limit)
 		}
 		s.buf = append(s.buf, make([]byte, 8192)...)
 		n, err := s.r.Read(s.buf[len(s.buf)-8192:])

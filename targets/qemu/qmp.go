@@ -91,7 +91,9 @@ func (q *conn) greet(ctx context.Context) error {
 	end, _ := ctx.Deadline()
 	q.c.SetReadDeadline(end)
 	in := newSplitter(q.c)
+	in.limit = maxGreeting
 	b, err := in.next()
+	in.limit = maxMessage
 	var timeout net.Error
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
