@@ -208,25 +208,32 @@ var zoneTable = &core.Table{
 
 func containerDcmds() []*core.Dcmd {
 	return []*core.Dcmd{{
-		Name: "zone", Usage: "?[-pv]", Descr: "containers and what runs in none", Type: "struct task_struct",
+		Name: "zone", Usage: "?[-pv] [id ...]", Complete: completeZone, Descr: "containers and what runs in none", Type: "struct task_struct",
 		Help: `Lists containers: processes in a pid namespace other than the initial one, or in a
 cgroup of docker, podman (libpod), containerd, CRI-O or lxc; a mount namespace alone makes
 none. The first row, global, is what runs in none. A container's id is the beginning of
 the hexadecimal number in its cgroup's name, else the number of its pid namespace.
 
-With an address the container that the process is in. Into a pipe go the addresses of
+With an address the container that the process is in; with ids only those, each by its
+beginning or its host name. Into a pipe go the addresses of
 containers' first processes, with -p those of all their processes:
 
     ::zone -p | ::ps -z
 `,
 		Opts:  []core.Opt{{Letter: 'p', Help: "give all processes to the pipe"}, {Letter: 'v', Help: "with the cgroup's path"}},
-		Table: zoneTable, Run: noArgs(runZone),
+		Table: zoneTable, Run: runZone,
 	}}
 }
 
 func runZone(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
 	list, err := containers(v)
+	if len(c.Args) > 0 {
+		if c.HasAddr {
+			return core.ErrUsage
+		}
+		return zonesNamed(c, v, list, err)
+	}
 	if c.HasAddr {
 		t, terr := readTask(v, c.Addr)
 		if terr != nil {

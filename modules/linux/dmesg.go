@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -19,8 +20,10 @@ const (
 	descFinalized = 2
 	descStateLow  = 62 // where the state begins in the word
 	lposDataless  = 1  // bit of a text position: there is no text
-	maxLogBits    = 31
-	blockHead     = 8 // bytes of the number before a text
+	maxLogBits    = 31 // of the text: log_buf_len may be up to 2 GB
+	maxDescBits   = 26 // of the descriptors: one for 32 bytes of text
+	maxBadRecords = 64 // that cannot be read, before the rest is given up
+	blockHead     = 8  // bytes of the number before a text
 )
 
 type ringLayout struct {
@@ -49,6 +52,10 @@ type infoLayout struct {
 	Facility kernel.Field `ctf:"facility"`
 }
 
+// errOldLog is a log of the form before: one buffer of records of different sizes
+// (struct printk_log).
+var errOldLog = errors.New("the log has the form of kernels before 5.10, which is not read")
+
 // logRecord is a message of the log.
 type logRecord struct {
 	seq, ns  uint64
@@ -72,6 +79,9 @@ func newLogReader(v *kernel.View) (*logReader, error) {
 	r := &logReader{v: v}
 	at, err := address(v, "prb")
 	if err != nil {
+		if _, old := v.Type("struct printk_log"); old == nil {
+			return nil, errOldLog
+		}
 		return nil, err
 	}
 	rb, err := v.Pointer(at)
@@ -91,12 +101,17 @@ func newLogReader(v *kernel.View) (*logReader, error) {
 	r.level = r.info.Facility
 	r.level.Off += r.info.Facility.Size
 	r.shift = 5
-	for _, bits := range []uint64{r.ring.CountBits.Of(r.b), r.ring.TextBits.Of(r.b)} {
-		if bits == 0 || bits > maxLogBits {
-			return nil, fmt.Errorf("printk_ringbuffer at %x: %d bits cannot be", rb, bits)
+	return r, r.check(rb)
+}
+
+// check refuses sizes that cannot be.
+func (r *logReader) check(at uint64) error {
+	for _, bits := range [][2]uint64{{r.ring.CountBits.Of(r.b), maxDescBits}, {r.ring.TextBits.Of(r.b), maxLogBits}} {
+		if bits[0] == 0 || bits[0] > bits[1] {
+			return fmt.Errorf("printk_ringbuffer at %x: %d bits cannot be", at, bits[0])
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // records yields the messages, the oldest first. One that is being written is left out.
@@ -109,8 +124,15 @@ func (r *logReader) records() iter.Seq2[logRecord, error] {
 			yield(logRecord{}, fmt.Errorf("log: its first and last descriptors %x and %x are too far from each other", tail, head))
 			return
 		}
+		bad := 0
 		for id := tail; ; id = (id + 1) & mask {
 			rec, ok, err := r.record(id, id%count)
+			if err != nil {
+				if bad++; bad > maxBadRecords {
+					yield(rec, errors.New("log: too much of it cannot be read"))
+					return
+				}
+			}
 			if (err != nil || ok) && !yield(rec, err) || id == head {
 				return
 			}
@@ -135,6 +157,11 @@ func (r *logReader) record(id, slot uint64) (rec logRecord, ok bool, err error) 
 	}
 	rec = logRecord{seq: r.info.Seq.Of(i), ns: r.info.Time.Of(i), facility: int(r.info.Facility.Of(i)), level: int(i[r.level.Off] >> r.shift)}
 	rec.text, err = r.text(r.desc.Begin.Of(d), r.desc.Next.Of(d), r.info.Len.Of(i))
+	// A kernel that runs may have taken the descriptor for another record meanwhile.
+	at = r.ring.Descs.Of(r.b) + slot*r.desc.Size
+	if d, again := r.v.Bytes(at, r.desc.Size, nil); again == nil && (r.desc.State.Of(d)^state)&(1<<descStateLow-1) != 0 {
+		return rec, false, nil
+	}
 	return rec, true, err
 }
 

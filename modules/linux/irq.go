@@ -55,6 +55,7 @@ type irqLayout struct {
 
 func runIrqs(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
+	var failed error
 	for e, err := range irqDescs(v) {
 		switch {
 		case err != nil:
@@ -64,7 +65,11 @@ func runIrqs(c *core.Ctx) error {
 		}
 		l, b, err := read(v, "struct irq_desc", e.Val, func(l *irqLayout) uint64 { return l.Size })
 		if err != nil {
-			return err
+			if err = told(c, err); err != nil {
+				return err
+			}
+			failed = core.ErrFailed
+			continue
 		}
 		if l.Action.Of(b) == 0 && !c.Opt('a') {
 			continue
@@ -79,7 +84,7 @@ func runIrqs(c *core.Ctx) error {
 		c.Row(int(l.Number.Of(b)), out.Hex(e.Val), cell(c, chip, cerr, "chip", e.Val), cell(c, count, nerr, "count", e.Val),
 			int(l.Depth.Of(b)), cell(c, actions, aerr, "actions", e.Val))
 	}
-	return nil
+	return failed
 }
 
 // stringAt reads a string that a member of an object points to; "-" if the object is none.

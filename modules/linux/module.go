@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 
@@ -61,6 +62,7 @@ func perAddress(all source, row func(*core.Ctx, *kernel.View, uint64) error) fun
 		if c.HasAddr {
 			return row(c, v, c.Addr)
 		}
+		var failed error
 		for a, err := range all(v) {
 			switch {
 			case err != nil:
@@ -69,11 +71,26 @@ func perAddress(all source, row func(*core.Ctx, *kernel.View, uint64) error) fun
 				return core.ErrIntr
 			}
 			if err := row(c, v, a); err != nil {
-				return err
+				if err = told(c, err); err != nil {
+					return err
+				}
+				failed = core.ErrFailed
 			}
 		}
-		return nil
+		return failed
 	}
+}
+
+// told warns of an object that cannot be read, so that the others' rows follow; it gives
+// back what ends the command: a structure that the kernel does not have is lacking in
+// every row.
+func told(c *core.Ctx, err error) error {
+	var bad *kernel.ReadError
+	if !errors.As(err, &bad) || c.Err() != nil {
+		return err
+	}
+	c.Warnf("%s", err.Error())
+	return nil
 }
 
 // walker makes a walker over objects of one kind, which takes no address.

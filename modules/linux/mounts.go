@@ -47,6 +47,7 @@ func mountWalkers() []*core.Walker {
 func runMounts(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
 	var spaces []uint64
+	var failed error
 	if c.Opt('a') && !c.HasAddr {
 		met := kernel.Met{}
 		for a, err := range processes(v) {
@@ -74,11 +75,14 @@ func runMounts(c *core.Ctx) error {
 				return core.ErrIntr
 			}
 			if err := mountRow(c, v, a); err != nil {
-				return err
+				if err = told(c, err); err != nil {
+					return err
+				}
+				failed = core.ErrFailed
 			}
 		}
 	}
-	return nil
+	return failed
 }
 
 // mountSpace is the mount namespace of a process; without one that of process 1, or of
@@ -136,7 +140,7 @@ func mountsOf(v *kernel.View, ns uint64) iter.Seq2[uint64, error] {
 			}
 			nodes, link = tree(v, "mount", ns+root.Off), l.Node
 		}
-		for a, err := range nodes {
+		for a, err := range steady(v, nodes) {
 			if !yield(a-link.Off, err) {
 				return
 			}

@@ -2,6 +2,7 @@ package linux
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -29,10 +30,10 @@ Process 0, swapper, is what the first CPU does when there is nothing to do.
 
 func processDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
-		{Name: "ps", Usage: "[-cfntz]", AnyAddr: true, Descr: "list processes (and associated threads)", Type: "struct task_struct", Help: psHelp,
+		{Name: "ps", Usage: "[-cfntz] [-Z container]", AnyAddr: true, Descr: "list processes (and associated threads)", Type: "struct task_struct", Help: psHelp,
 			Opts: []core.Opt{{Letter: 'f', Help: "arguments in place of the name"}, {Letter: 't', Help: "with threads"},
 				{Letter: 'z', Help: "with the container (::zone)"}, {Letter: 'n', Help: "with the number of the pid namespace, and the pid in it"},
-				{Letter: 'c', Help: "with the path of the cgroup"}},
+				{Letter: 'c', Help: "with the path of the cgroup"}, {Letter: 'Z', Kind: core.Str, Arg: "container", Help: "only what runs in this one: its id or the beginning of it"}},
 			Table: psTable(0), Run: noArgs(runPs)},
 		{Name: "ptree", AnyAddr: true, Descr: "print process tree", Type: "struct task_struct", Run: noArgs(runPtree),
 			Help: "Prints the tree of all processes, or the ancestors of the one at the address and\n" +
@@ -103,6 +104,18 @@ func runPs(c *core.Ctx) error {
 		c.State = st
 	}
 	withTable(c, st.table)
+	if id, ok := c.OptStr('Z'); ok {
+		z, err := zoneNamed(kernel.Of(c.Session), id)
+		if err != nil {
+			return err
+		}
+		return perAddress(func(*kernel.View) iter.Seq2[uint64, error] { return given(z.procs) }, func(c *core.Ctx, v *kernel.View, addr uint64) error {
+			if !slices.Contains(z.procs, addr) {
+				return nil
+			}
+			return st.row(c, v, addr)
+		})(c)
+	}
 	return perAddress(processes, st.row)(c)
 }
 

@@ -33,9 +33,38 @@ var pteCaching = [8]string{"", "wrcombine", "uncached-minus", "uncached", "", "w
 func pteDcmds() []*core.Dcmd {
 	return []*core.Dcmd{{
 		Name: "pte", Usage: ":[-l N]", Descr: "print human readable page table entry", Run: noArgs(runPTE),
-		Help: "Prints what the entry means whose value is given for an address.\n",
+		Help: "Prints what the entry means whose value is given for an address. One of a page that is\n" +
+			"swapped out has the number of the swap device and the page's place on it; the kernel's\n" +
+			"highest numbers are no devices but pages that migrate and the like.\n",
 		Opts: []core.Opt{{Letter: 'l', Kind: core.Uint, Arg: "N", Help: "the level of its table, 0 (which maps 4 KB pages) by default"}},
 	}}
+}
+
+// A last-level entry that is neither valid nor zero tells where the page went to
+// (arch/x86/include/asm/pgtable_64.h): the type in the highest 5 bits, the offset, inverted
+// against L1TF, below. The kernel's highest types are no swap devices: which of them mean a
+// page that migrates, one of a device, one that is broken, or a marker, depends on how it
+// was built.
+const (
+	swapTypeShift   = 64 - 5
+	swapOffsetShift = 9 + 5
+)
+
+func swapEntry(pte uint64) (typ, offset uint64) {
+	return pte >> swapTypeShift, ^pte << 5 >> swapOffsetShift
+}
+
+// swapped prints an entry of a page that is not in memory.
+func swapped(c *core.Ctx, pte, level uint64) {
+	if level > 0 {
+		c.Record(func() { c.Printf("pte=0x%llr: !VALID\n", pte) },
+			out.Field{Name: "pte", Value: out.Hex(pte)}, out.Field{Name: "flags", Value: []string{"!VALID"}}, out.Field{Name: "valid", Value: false})
+		return
+	}
+	typ, offset := swapEntry(pte)
+	c.Record(func() { c.Printf("pte=0x%llr: !VALID swap type %d, offset 0x%llr\n", pte, typ, offset) },
+		out.Field{Name: "pte", Value: out.Hex(pte)}, out.Field{Name: "flags", Value: []string{"!VALID"}}, out.Field{Name: "valid", Value: false},
+		out.Field{Name: "swaptype", Value: typ}, out.Field{Name: "swapoffset", Value: out.Hex(offset)})
 }
 
 func runPTE(c *core.Ctx) error {
@@ -68,6 +97,10 @@ func runPTE(c *core.Ctx) error {
 		flags = append(flags, "protnone")
 	default:
 		flags = append(flags, "!VALID")
+		if pte != 0 {
+			swapped(c, pte, level)
+			return nil
+		}
 	}
 	c.Record(func() { c.Printf("pte=0x%llr: pfn=0x%lr %s\n", pte, frame>>pageShift, strings.Join(flags, " ")) },
 		out.Field{Name: "pte", Value: out.Hex(pte)}, out.Field{Name: "pfn", Value: out.Hex(frame >> pageShift)},

@@ -157,7 +157,10 @@ func runPgrep(c *core.Ctx) error {
 			t, err = readTask(v, a)
 		}
 		if err != nil {
-			return err
+			if err = told(c, err); err != nil {
+				return err
+			}
+			continue
 		}
 		m := re.FindStringIndex(t.comm())
 		if m != nil && (!c.Opt('x') || m[0] == 0 && m[1] == len(t.comm())) {

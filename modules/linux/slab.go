@@ -60,7 +60,7 @@ func caches(v *kernel.View) iter.Seq2[uint64, error] {
 			yield(0, err)
 			return
 		}
-		for a, err := range members(v, "struct kmem_cache", head, l.Link) {
+		for a, err := range steady(v, members(v, "struct kmem_cache", head, l.Link)) {
 			if !yield(a, err) {
 				return
 			}
@@ -193,7 +193,7 @@ func partial(v *kernel.View, node uint64, l *nodeLayout) iter.Seq2[uint64, error
 			yield(0, err)
 			return
 		}
-		for a, err := range members(v, "slab", node+l.Partial.Off, f.Link) {
+		for a, err := range steady(v, members(v, "slab", node+l.Partial.Off, f.Link)) {
 			if !yield(a, err) {
 				return
 			}
@@ -448,7 +448,7 @@ func slabRow(c *core.Ctx, v *kernel.View, addr uint64) error {
 	name, nerr := v.Text(k.l.Name.Of(k.b), 256)
 	u, uerr := k.usage(v)
 	num := func(n uint64) any { return cell(c, n, uerr, "usage", addr) }
-	row := []any{out.Hex(addr), cell(c, name, nerr, "name", addr), k.l.Object.Of(k.b), k.step(), num(u.objects - u.free), u.objects, u.slabs,
+	row := []any{out.Hex(addr), cell(c, name, nerr, "name", addr), k.l.Object.Of(k.b), k.step(), num(u.objects - min(u.free, u.objects)), u.objects, u.slabs,
 		u.slabs * pageSize << (k.l.Order.Of(k.b) >> 16 & 0xf)}
 	c.Row(row...)
 	return nil

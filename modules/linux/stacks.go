@@ -31,10 +31,11 @@ func stackDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "stacks", Usage: "?[-afiv] [-c func] [-C func] [-m module] [-M module] [-s sobj | -S sobj] [-t tstate | -T tstate]",
 			Descr: "print unique kernel thread stacks", Type: "struct task_struct", Help: stacksHelp, Opts: stacks.Opts, Run: runStacks},
-		{Name: "findstack", Usage: ":", Descr: "find kernel thread stack", Type: "struct task_struct", Run: runFindstack,
+		{Name: "findstack", Usage: ":[-v]", Descr: "find kernel thread stack", Type: "struct task_struct", Run: runFindstack,
 			Help: "Prints the stack of the thread in the kernel: where each frame is and the function. The\n" +
 				"frames come from the ORC tables in the kernel's memory; interrupts and exceptions are\n" +
 				"crossed. A thread that runs has the registers of its CPU, if these are known.\n",
+			Opts: []core.Opt{{Letter: 'v', Help: "with its state, its CPU, and what it waits for"}},
 		},
 	}
 }
@@ -205,6 +206,9 @@ func runFindstack(c *core.Ctx) error {
 		return err
 	}
 	frames, werr := k.Stack(nil, c.Addr)
+	if len(frames) == 0 && werr == nil {
+		return fmt.Errorf("thread %x has no frames in the kernel: it runs in user mode, or has just been made", c.Addr)
+	}
 	if len(frames) == 0 {
 		return kernel.Failed(werr, "failed to find the stack of thread %x", c.Addr)
 	}
@@ -217,8 +221,17 @@ func runFindstack(c *core.Ctx) error {
 	for i, f := range frames {
 		pcs[i] = f.PC
 	}
+	_, state := t.state()
+	sobj := "<none>"
+	if c.Opt('v') && !t.running() {
+		l := &linuxThreads{c: c, v: v, k: k, waits: map[uint64]uint64{}}
+		sobj = l.Sobj(l.waitsOn(pcs))
+	}
 	c.Record(func() {
 		c.Printf("stack pointer for thread %p (%s): %p\n", c.Addr, describe(t), sp)
+		if c.Opt('v') {
+			c.Printf("  state %s, CPU %d, waits for %s\n", state, t.cpu(), sobj)
+		}
 		c.Printf("[ %0?lr %a() ]\n", sp, frames[0].PC)
 		for _, f := range frames[1:] {
 			c.Printf("  %0?lr %a()\n", f.FP, f.PC)

@@ -190,7 +190,7 @@ func highTimers(c *core.Ctx, v *kernel.View, cpu int, offset uint64) error {
 	names := clockNames(v)
 	for off := uint64(0); off+l.Size <= bases.Size; off += l.Size {
 		base := at + offset + bases.Off + off
-		for a, err := range tree(v, "hrtimer", base+l.Root.Off) {
+		for a, err := range steady(v, tree(v, "hrtimer", base+l.Root.Off)) {
 			if err != nil {
 				return err
 			}
