@@ -8,15 +8,28 @@ import (
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
+	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
 
 // Module is the module vm: it comes with a kernel that has a hypervisor.
 func Module() *core.Module {
 	m := &core.Module{Name: "vm", Descr: "virtual machines: bhyve, KVM", Objects: []string{"vmm", "kvm"}}
+	loaded := *m
+	m.Active = func(cx *core.Context) bool { return loaded.Activates(cx) || builtIn(cx) }
 	m.Dcmds = slices.Concat(machineDcmds(), deviceDcmds(), vcpuDcmds(), guestDcmds())
 	m.Walkers = walkers()
 	return m
+}
+
+// builtIn tells whether KVM is a part of a Linux kernel's image.
+func builtIn(cx *core.Context) bool {
+	k, ok := core.As[*system.LinuxKernel](cx)
+	if !ok {
+		return false
+	}
+	_, ok = k.Symbol("kvm_vm_ioctl")
+	return ok
 }
 
 // noArgs refuses words behind the options.
@@ -35,9 +48,12 @@ func machineDcmds() []*core.Dcmd {
 			Opts: []core.Opt{{Letter: 'v', Help: "with the process, the structures and the vCPUs' states"}},
 			Help: "Lists the virtual machines of the host, bhyve's and KVM's, or prints the one at the\n" +
 				"address: that of a struct vm or vmm_softc_t (bhyve) or of a struct kvm.\n\n" +
-				"STATE is what the machine does: running, halted (all its vCPUs have stopped for\n" +
-				"good), poweroff and so on (it is suspended, and why), created (no vCPU is active yet),\n" +
-				"debug, destroying. PID is the process that runs it. MEM is guest memory.\n"},
+				"STATE is what the machine does: running, halted (no vCPU will do anything unless it\n" +
+				"is interrupted), poweroff and so on (it is suspended, and why), created (no vCPU is\n" +
+				"active yet), debug, destroying, bugged and dead (Linux' KVM has given it up). PID is the\n" +
+				"process that runs it. MEM is guest memory. On Linux NAME is that of the machine's\n" +
+				"directory in debugfs, the process and its descriptor, and ZONE the container that\n" +
+				"the process is in (::zone).\n"},
 		{Name: "vmmem", Usage: "?", Descr: "guest-physical memory of virtual machines", Table: memTable, Run: noArgs(runMem),
 			Help: "Lists the pieces of guest-physical memory of all virtual machines, or of the one at\n" +
 				"the address: bhyve's memory maps, KVM's memory slots. HOST is where the host has the\n" +

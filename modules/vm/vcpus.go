@@ -16,12 +16,14 @@ func vcpuDcmds() []*core.Dcmd {
 			Help: "Lists the vCPUs of all virtual machines, of the machine at the address, or the vCPU at\n" +
 				"it (struct vcpu, struct kvm_vcpu).\n\n" +
 				"STATE is the hypervisor's: running (in the guest), frozen (its process has it), sleeping,\n" +
-				"idle, halted. CPU is the host's CPU that it is on, THREAD the thread that runs it, if\n" +
-				"it is in the hypervisor; EXIT why it left the guest last; PENDING what it has not taken\n" +
-				"yet: intr 31 is a vector, exc e a fault, extint an interrupt of the 8259s.\n\n" +
+				"idle, kernel (Linux' KVM has it), halted, and what comes before the first start: uninit,\n" +
+				"init, sipi. CPU is the host's CPU that it is or was on, THREAD the thread that runs it,\n" +
+				"if it is in the hypervisor, on Linux the one that ran it last; EXIT why it left the guest\n" +
+				"last; PENDING what it has not taken yet: intr 31 is a vector, exc e a fault, extint an\n" +
+				"interrupt of the 8259s.\n\n" +
 				"? is a register that memory does not hold: on Intel's processors most are in the\n" +
-				"VMCS. An address behind which there is a ~ was told by the last exit; a vCPU that has\n" +
-				"been in the guest since may be elsewhere.\n"},
+				"VMCS. A value behind which there is a ~ was told by the last exit; a vCPU that has\n" +
+				"been in the guest since may have another.\n"},
 	}
 }
 
