@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xmdb/xmdb/core/ctype"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/system"
@@ -71,6 +72,7 @@ func TestLinuxGuests(t *testing.T) {
 				t.Fatal(err)
 			}
 			guestStatus(t, k, d)
+			guestTypes(t, k)
 			guestStacks(t, k, d)
 			guestMaps(t, k, d)
 			guestMappings(t, k, d)
@@ -123,6 +125,47 @@ func guestStatus(t *testing.T, k *system.LinuxKernel, d *guest.Dumped) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("::status does not tell of %s:\n%s", want, b.String())
 		}
+	}
+}
+
+// guestTypes asks for the types of variables: a per-CPU one, which type data has, one that
+// this package declares, one that a module would declare, and one that nobody does.
+func guestTypes(t *testing.T, k *system.LinuxKernel) {
+	t.Helper()
+	typer := k.TypeScope(k.Main()).(ctype.SymbolTyper)
+	typeOf := func(name string) string {
+		at, ok := k.Symbol(name)
+		if !ok {
+			t.Errorf("no symbol %s", name)
+		}
+		ty, err := typer.SymbolType(name, at-k.Main().Bias, 0)
+		if err != nil {
+			return err.Error()
+		}
+		return ty.String()
+	}
+	if s := typeOf("cgroup_roots"); s != ctype.ErrNoSymType.Error() {
+		t.Errorf("cgroup_roots is of %s", s)
+	}
+	k.DeclareVariables(map[string]string{"cgroup_roots": "struct list_head", "init_task": "int"})
+	for name, want := range map[string]string{"cpu_info": "struct cpuinfo_x86", "init_task": "struct task_struct", "cgroup_roots": "struct list_head"} {
+		if s := typeOf(name); s != want {
+			t.Errorf("%s is of %s, want %s", name, s, want)
+		}
+	}
+	info, _ := k.Symbol("cpu_info")
+	cpus, _ := k.CPUs()
+	for _, c := range cpus {
+		at, err := k.PerCPU(info, c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := member(t, k, "struct cpuinfo_x86", "cpu_index", at); n != uint64(c.ID) {
+			t.Errorf("cpu_info of CPU %d is of CPU %d", c.ID, n)
+		}
+	}
+	if _, err := k.PerCPU(info, 99); err == nil {
+		t.Error("there is a CPU 99")
 	}
 }
 

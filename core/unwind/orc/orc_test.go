@@ -158,6 +158,31 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestPartial crosses what the processor pushed for an exception in the kernel: of the
+// other registers nothing is known, but the frame pointer is where it was.
+func TestPartial(t *testing.T) {
+	k := newKernel(&Layout64)
+	k.entry(0x000, Entry{Kind: RegsPartial, SPReg: RegSP, SPOff: 8, Signal: true})
+	k.entry(0x100, Entry{Kind: Call, SPReg: RegBP, SPOff: 16, BPReg: RegPrevSP, BPOff: -16})
+	k.entry(0x200, Entry{Kind: Call, SPReg: RegR10})
+	word(k.stack, 0x1008, textAt+0x110) // rip
+	word(k.stack, 0x1010, 0x10)         // cs
+	word(k.stack, 0x1020, stackAt+0x1100)
+	word(k.stack, 0x1200, stackAt+0x1300) // the interrupted function's frame
+	word(k.stack, 0x1208, textAt+0x210)
+	regs := regsAt(textAt+0x10, stackAt+0x1000, stackAt+0x1200)
+	regs.Set(dwR10, stackAt)
+	got, err := k.walk(regs, true)
+	want := []frame{
+		{textAt + 0x10, stackAt + 0x1008, true, unwind.SourceEntry},
+		{textAt + 0x110, stackAt + 0x1210, true, unwind.SourceORC},
+		{textAt + 0x210, 0, false, unwind.SourceORC},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || !errors.Is(err, ErrReg) {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
 // TestEnds are the ways in which a walk ends.
 func TestEnds(t *testing.T) {
 	k := newKernel(&Layout64)
