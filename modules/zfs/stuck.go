@@ -35,6 +35,9 @@ func runStuck(c *core.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if c.Loop {
+		c.Head() // the first pool may have none
+	}
 	most, set := c.OptUint('n')
 	if !set {
 		most = defaultStuck
@@ -74,11 +77,13 @@ func runStuck(c *core.Ctx) error {
 // issued are the I/Os that devices have, the oldest first: those of the pool at the
 // command's address, if it has one.
 func issued(c *core.Ctx, v *kernel.View) (list []stuckIO, err error) {
-	spa := uint64(0)
 	if c.HasAddr {
-		spa = c.Addr
+		is := false
+		if err := pools(v, func(a uint64) bool { is = is || a == c.Addr; return !is }); err == nil && !is {
+			return nil, fmt.Errorf("%x is not the address of a pool", c.Addr)
+		}
 	}
-	for e, err := range walkZio(false)(c, mem.Addr(spa), spa != 0) {
+	for e, err := range walkZio(false)(c, mem.Addr(c.Addr), c.HasAddr) {
 		if err != nil {
 			return nil, err
 		}

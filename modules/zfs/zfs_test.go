@@ -175,6 +175,11 @@ func TestStuck(t *testing.T) {
 		mine := line(backup, leaves[0], "VDEV_IO_START", who) + line(backup, leaves[1], "FAILED", who)
 		s.Run("::zio_stuck -q").OK().Want(want + mine + line(zones, writes[1], "VDEV_IO_DONE", "-") + line(zones, writes[0], "VDEV_IO_START", "-"))
 		s.Run("::zio_stuck -q -n 1").OK().Want(want + line(backup, leaves[0], "VDEV_IO_START", who))
+		for _, a := range []uint64{0, root.Addr} {
+			if r := s.Run(fmt.Sprintf("%x::zio_stuck", a)); r.Status == nil || r.Out != "" || r.Err != fmt.Sprintf("xmdb: %x is not the address of a pool\n", a) {
+				t.Errorf("%x::zio_stuck: %s%s", a, r.Out, r.Err)
+			}
+		}
 		r := s.Run(fmt.Sprintf("%x::zio_stuck", backup.Addr)).OK()
 		stack, ok := strings.CutPrefix(r.Out, want+mine+"\n")
 		if !ok || !strings.HasPrefix(stack, "stack pointer for thread "+who) {
