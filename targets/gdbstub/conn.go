@@ -33,7 +33,6 @@ func (e stubError) Error() string { return "the stub refuses: error " + string(e
 // conn is a connection to a stub. Requests are made by one goroutine at a time.
 type conn struct {
 	c       net.Conn
-	noAck   bool // only the requesting goroutine sets it
 	acks    atomic.Bool
 	packets chan []byte // that came
 	done    chan struct{}

@@ -12,9 +12,8 @@ const maxPacket = 1 << 20
 
 // Errors of what comes from a stub.
 var (
-	errChecksum = errors.New("bad checksum")
-	errLength   = fmt.Errorf("a packet of more than %d bytes", maxPacket)
-	errRun      = errors.New("bad run length")
+	errLength = fmt.Errorf("a packet of more than %d bytes", maxPacket)
+	errRun    = errors.New("bad run length")
 )
 
 // encode frames a packet: $payload#checksum. Payloads of this client have no bytes

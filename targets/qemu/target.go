@@ -24,7 +24,6 @@ type Target struct {
 	mem      *memory
 	name     string
 	vcpus    int
-	version  string
 	warnings []string
 	vmlinux  string
 
