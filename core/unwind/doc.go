@@ -41,7 +41,7 @@
 //
 // # Not handled
 //
-// ORC tables of the Linux kernel. Kernel entry stacks (pt_regs) other than by
-// call frame information. Shadow stacks. Signal trampolines other than Linux's
+// Stacks of the Linux kernel: package orc has those. Kernel entry stacks (pt_regs) other
+// than by call frame information. Shadow stacks. Signal trampolines other than Linux's
 // of amd64, i386 and arm64 need call frame information, which C libraries and the vDSO have.
 package unwind
