@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -83,21 +84,21 @@ func unpack(name, path string) error {
 	return f.Close()
 }
 
-// stop is one command of a tour and what to say before it.
+// stop is one command of a tour and what to say before it, in lines.
 type stop struct{ say, cmd string }
 
 var dumpTour = []stop{
 	{"A SmartOS node has panicked. This is its dump as the kernel wrote it, compressed.", "::status"},
-	{"Where? The panicking thread's stack, by the kernel's own symbols: ZFS' deadman, on a clock interrupt.", "$C"},
+	{"Where? The panicking thread's stack, by the kernel's own symbols: ZFS' deadman,\non an interrupt of the clock.", "$C"},
 	{"The pools and their disks. A mirror of zones had lost one of its two.", "::spa -v"},
-	{"Which I/O is stuck, since when, and who waits for it? A write to the disk that was left; the sync of the pool.", "::zio_stuck"},
-	{"Who else is held up? Those that want a file on disk, each stack once: one waits for the sync, two for a lock.", "::stacks -c zil_commit"},
-	{"Does the first hold that lock? From the threads to what they wait for, and to its owner.",
+	{"Which I/O is stuck, since when, and who waits for it? A write to the disk that\nwas left; the sync of the pool.", "::zio_stuck"},
+	{"Who else is held up? Those that want a file on disk, each stack once: one waits\nfor the sync, two for a lock.", "::stacks -c zil_commit"},
+	{"Does that one hold the lock? From the threads to what they wait for, and to its\nowner.",
 		"::stacks -c mutex_vector_enter -m zfs | ::print kthread_t t_lwpchan.lc_wchan | ::uniq | ::mutex"},
-	{"Whose writes wait for a transaction group? A virtual machine's. Members by name, from the types in the dump.",
+	{"Whose writes wait for a transaction group? A virtual machine's. Members by name,\nfrom the types in the dump.",
 		"::stacks -c dmu_tx_wait | ::print kthread_t t_procp | ::print -t proc_t p_user.u_psargs p_pidp->pid_id p_lwpcnt p_zone->zone_name"},
 	{"The host's virtual machines.", "::vm"},
-	{"All pages are in this dump, those of the guests, too. Into that one (-r: without the search for a kernel, it has none):", "::guest -r SYSbhyve-3"},
+	{"All pages are in this dump, those of the guests, too. Into the one that waits;\n-r: do not look for a kernel, this one runs a little program.", "::guest -r SYSbhyve-3"},
 	{"What was its first processor at? Its registers; its code, by its own page table.", "$r"},
 	{"", "<rip::dis -n 6"},
 	{"And out again.", "::guest -"},
@@ -116,8 +117,9 @@ var processTour = []stop{
 
 // What to try next.
 const (
-	dumpNext = `::msgbuf, ::zfs_dbgmsg, ::zfs_datasets, ::vcpu, ::cpuinfo -v, ::zone, ::ptree,
-// ::memstat, ::pgrep sshd | ::pfiles, ::walk thread | ::findstack -v, ::help, ::dcmds; $q leaves.`
+	dumpNext = `::msgbuf, ::zfs_dbgmsg, ::zfs_datasets, ::vcpu, ::cpuinfo -v,
+// ::zone, ::ptree, ::memstat, ::pgrep sshd | ::pfiles,
+// ::walk thread | ::findstack -v, ::help, ::dcmds; $q leaves.`
 	processNext = "::help, ::dcmds, and $q to leave."
 )
 
@@ -130,7 +132,7 @@ func (a *app) tour(ctx context.Context) {
 	fmt.Printf("This is xmdb on its built-in sample: %s.\n", what)
 	for _, s := range stops {
 		if s.say != "" {
-			fmt.Printf("\n// %s\n", s.say)
+			fmt.Printf("\n// %s\n", strings.ReplaceAll(s.say, "\n", "\n// "))
 		}
 		a.s.Out.Flush()
 		fmt.Printf("%s%s\n", promptOf(a.s), s.cmd)
