@@ -18,6 +18,7 @@ import (
 type machine struct {
 	m          *linuxmem.Machine
 	info, regs bool
+	noIDT      bool
 	present    []mem.Mapping
 	reads      *int // bytes read of its memory
 }
@@ -54,6 +55,9 @@ func (m machine) Processors() ([]system.Processor, error) {
 		return nil, errors.New("nothing is known")
 	}
 	r := system.SystemRegs{CR3: m.m.CR3, IDTBase: m.m.IDT, CR4: paging.CR4PAE, Known: system.HasCR3 | system.HasIDTBase | system.HasCR4}
+	if m.noIDT {
+		r.Known &^= system.HasIDTBase
+	}
 	if strings.Contains(string(m.m.Info), "l5_enabled)=1") {
 		r.CR4 |= paging.CR4LA57
 	}
@@ -70,6 +74,7 @@ func TestLinuxFound(t *testing.T) {
 		{"VMCOREINFO", linuxmem.Options{}, machine{info: true}},
 		{"VMCOREINFO", linuxmem.Options{OldInfo: true}, machine{info: true}},
 		{"a CPU's tables", linuxmem.Options{NoInfo: true, NoImage: true}, machine{regs: true}},
+		{"a CPU's tables", linuxmem.Options{NoInfo: true, NoImage: true}, machine{regs: true, noIDT: true}},
 		{"its image", linuxmem.Options{NoInfo: true}, machine{}},
 		{"VMCOREINFO in memory", linuxmem.Options{NoImage: true}, machine{}},
 	}
@@ -133,7 +138,7 @@ func TestLinuxNotFound(t *testing.T) {
 	if err == nil {
 		t.Fatal("a kernel was found in empty memory")
 	}
-	for _, want := range []string{"Linux", "text is damaged", "no VMCOREINFO", "interrupt table", "no image"} {
+	for _, want := range []string{"Linux", "text is damaged", "no VMCOREINFO", "page tables", "no image"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: does not tell of %s", err, want)
 		}

@@ -40,7 +40,8 @@ func (f *linuxFinder) ranges() []mem.Mapping {
 	return []mem.Mapping{{Size: maxGuess}}
 }
 
-// byProcessor follows a CPU's interrupt table, whose handlers are in the image.
+// byProcessor follows a CPU's page table: to the handlers in its interrupt table, which
+// are in the image, or where that is not known to what is mapped where images are.
 func (f *linuxFinder) byProcessor() (*linuxImage, error) {
 	src, ok := f.mem.(Processors)
 	if !ok {
@@ -52,7 +53,7 @@ func (f *linuxFinder) byProcessor() (*linuxImage, error) {
 	}
 	err = errors.New("registers do not tell of page tables")
 	for _, p := range list {
-		if !p.System.Has(HasCR3 | HasIDTBase) {
+		if !p.System.Has(HasCR3) {
 			continue
 		}
 		var im *linuxImage
@@ -72,21 +73,36 @@ func (f *linuxFinder) fromProcessor(r *SystemRegs) (*linuxImage, error) {
 	// The kernel's half of a pair first; without KPTI the bit is the table's own.
 	for _, root := range []uint64{r.CR3 &^ (userTableBit | 0xfff), r.CR3 &^ 0xfff} {
 		t := paging.New(f.phys, mode, root, paging.Options{})
-		handler, err := gate(t.Space(16), r.IDTBase)
-		if err != nil || handler < startKernelMap {
+		va, pa, ok := inImage(t, r)
+		if !ok {
 			continue
 		}
-		pa, size, err := t.Translate(handler)
-		if err != nil || size < imageAlign {
-			continue
-		}
-		im := &linuxImage{physBase: pa - (handler - startKernelMap)}
-		if err := f.readSymbols(im, imageStart(t, handler, pa)); err != nil {
+		im := &linuxImage{physBase: pa - (va - startKernelMap)}
+		if err := f.readSymbols(im, imageStart(t, va, pa)); err != nil {
 			return nil, err
 		}
 		return im, nil
 	}
-	return nil, errors.New("the interrupt table does not lead to a Linux kernel")
+	return nil, errors.New("the page tables do not lead to a Linux kernel")
+}
+
+// inImage gives an address in the image, which is mapped by large pages, and where it
+// is.
+func inImage(t *paging.Table, r *SystemRegs) (va, pa uint64, ok bool) {
+	if r.Has(HasIDTBase) {
+		va, err := gate(t.Space(16), r.IDTBase)
+		if err == nil && va >= startKernelMap {
+			if pa, size, err := t.Translate(va); err == nil && size >= imageAlign {
+				return va, pa, true
+			}
+		}
+	}
+	for p, err := range t.Pages(startKernelMap, startKernelMap+maxImage-1) {
+		if err == nil && p.PageSize == imageAlign && p.VA >= startKernelMap {
+			return p.VA, p.PA, true
+		}
+	}
+	return 0, 0, false
 }
 
 // gate is the handler of the first entry of an interrupt table (Intel SDM volume 3A,
