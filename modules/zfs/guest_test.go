@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -185,6 +186,27 @@ func TestGuestDevices(t *testing.T) {
 		if out := s.Run(s.pool(name) + "::spa_config").OK().Out; err != nil || !strings.Contains(out, fmt.Sprintf("pool_guid=%016x", n)) {
 			t.Errorf("::spa_config has no pool_guid %s (%v):\n%.300s", guid, err, out)
 		}
+	}
+}
+
+// TestGuestScans: one pool's scrub is held at its beginning, the other's has finished.
+func TestGuestScans(t *testing.T) {
+	s := openGuest(t)
+	section := s.d.Before.Section(t, "zpool-status")
+	total := regexp.MustCompile(`issued at \S+, (\S+) total`).FindStringSubmatch(section)
+	done := regexp.MustCompile(`scrub repaired 0B in \S+ with 0 errors on \w+ (\w+) +(\d+) (\S+) (\d+)`).FindStringSubmatch(section)
+	since := regexp.MustCompile(`scrub in progress since \w+ (\w+) +(\d+) (\S+) (\d+)`).FindStringSubmatch(section)
+	if total == nil || done == nil || since == nil {
+		t.Fatalf("zpool status says\n%s", section)
+	}
+	when := func(m []string) string { return fmt.Sprintf("%s %s %2s %s", m[4], m[1], m[2], m[3]) }
+	want := fmt.Sprintf("\n    scan: scrub in progress since %s, 0 scanned, 0 issued, %s in all, 0 repaired, 0 errors\n", when(since), total[1])
+	if out := s.Run(s.pool("dpool") + "::spa -v").OK().Out; !strings.Contains(out, want) {
+		t.Errorf("%s, want %s", out, want)
+	}
+	want = fmt.Sprintf("\n    scan: scrub finished %s, 0 repaired, 0 errors\n", when(done))
+	if out := s.Run(s.pool("tank") + "::spa -v").OK().Out; !strings.Contains(out, want) {
+		t.Errorf("%s, want %s", out, want)
 	}
 }
 

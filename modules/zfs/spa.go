@@ -16,7 +16,7 @@ func poolDcmds() []*core.Dcmd {
 		{Letter: 'M', Help: "with the groups of metaslabs of the devices at the top"}, {Letter: 'h', Help: "with histograms of free space, of these"}}
 	return []*core.Dcmd{
 		{Name: "spa", Usage: "?[-cevmMh]", Descr: "spa_t summary", Type: "spa_t", Table: spaTable, Run: noArgs(runSpa),
-			Help: "Lists the pools, or prints the one at the address. With -h the histogram of the free\nspace of the pool's normal devices follows each: how many segments there are of each\npower of two.\n",
+			Help: "Lists the pools, or prints the one at the address. With -h the histogram of the free\nspace of the pool's normal devices follows each: how many segments there are of each\npower of two. On Linux -v says first how far a scrub or resilver is.\n",
 			Opts: append([]core.Opt{{Letter: 'c', Help: "with the configuration"}, {Letter: 'v', Help: "with the devices"}}, space...)},
 		{Name: "spa_config", Usage: ":", Descr: "print spa_t configuration", Type: "spa_t", Run: noArgs(runSpaConfig)},
 		{Name: "spa_vdevs", Usage: ":[-emMh]", Descr: "given a spa_t, print vdev summary", Type: "spa_t",
@@ -142,6 +142,11 @@ func showSpa(c *core.Ctx, v *kernel.View, addr uint64, first bool) error {
 		return nil
 	}
 	first = first && c.Header()
+	if c.Opt('v') {
+		if err := indented(c, func() error { return showScan(c, v, addr, l.Dsl.Of(b)) }); err != nil {
+			return err
+		}
+	}
 	if c.Opt('h') {
 		if err := indented(c, func() error { return classHistogram(c, v, l.Normal.Of(b)) }); err != nil {
 			return err
