@@ -93,7 +93,7 @@ func nodePath(v *kernel.View, node uint64) (string, error) {
 // Cgroups that engines make for containers. Docker, podman (libpod), containerd with its
 // Kubernetes forms and CRI-O put 64 hexadecimal digits into the name; lxc names its own.
 var (
-	hexCgroup = regexp.MustCompile(`(?:^|/)(?:docker[/-]|libpod-|cri-containerd[:-]|containerd/|crio-)(?:[^/]*/)?([0-9a-f]{12})[0-9a-f]{52}(?:\.scope)?(?:/|$)` +
+	hexCgroup = regexp.MustCompile(`(?:^|[/:])(?:docker[/-]|libpod-|cri-containerd[:-]|containerd/|nerdctl-|crio-)(?:[^/]*/)?([0-9a-f]{12})[0-9a-f]{52}(?:\.scope)?(?:/|$)` +
 		`|/kubepods[^/]*/(?:[^/]+/)*([0-9a-f]{12})[0-9a-f]{52}(?:/|$)`)
 	lxcCgroup = regexp.MustCompile(`(?:^|/)(?:lxc/|lxc\.payload[./])[^/]+`)
 )

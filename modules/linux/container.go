@@ -215,10 +215,10 @@ none. The first row, global, is what runs in none. A container's id is the begin
 the hexadecimal number in its cgroup's name, else the number of its pid namespace.
 
 With an address the container that the process is in; with ids only those, each by its
-beginning or its host name. Into a pipe go the addresses of
-containers' first processes, with -p those of all their processes:
+beginning or its host name. Into a pipe go the addresses of containers' first processes.
 
-    ::zone -p | ::ps -z
+-p  into the pipe, all processes of the containers: ::zone -p 91c5 | ::ps -f
+-v  with the path of the cgroup
 `,
 		Opts:  []core.Opt{{Letter: 'p', Help: "give all processes to the pipe"}, {Letter: 'v', Help: "with the cgroup's path"}},
 		Table: zoneTable, Run: runZone,

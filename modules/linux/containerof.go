@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -40,7 +41,7 @@ func runContainerOf(c *core.Ctx) error {
 	}
 	f, err := v.Member(typ, member)
 	if err != nil {
-		return kernel.Failed(err, "couldn't find member %s of type %s", member, typ)
+		return fmt.Errorf("couldn't find member %s of type %s", member, typ)
 	}
 	at := c.Addr - f.Off
 	if c.PipeOut {

@@ -20,7 +20,7 @@ func irqDcmds() []*core.Dcmd {
 	return []*core.Dcmd{{
 		Name: "irqs", Usage: "[-a]", Descr: "interrupts and their handlers", Type: "struct irq_desc",
 		Help: "Lists the interrupts that have handlers: number, address of the irq_desc, controller, how\n" +
-			"many came on all CPUs, how often it is disabled, and its handlers.\n",
+			"many came on all CPUs, how often it is disabled, and its handlers.\n\n-a  those without a handler, too\n",
 		Opts: []core.Opt{{Letter: 'a', Help: "those without a handler, too"}}, Table: irqTable, Run: noArgs(runIrqs),
 	}}
 }

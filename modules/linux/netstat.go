@@ -28,12 +28,12 @@ local and remote address, number of the network namespace, container (::zone).
 -a        listening and unconnected sockets, too
 -f name   of one family: inet, inet6 or unix
 -P name   of one protocol: tcp or udp
--z id     of one container
+-z id     of one container, by its id or the beginning of it, or its host name
 `
 
 func netstatDcmds() []*core.Dcmd {
 	return []*core.Dcmd{{
-		Name: "netstat", Usage: "[-a] [-f inet|inet6|unix] [-P tcp|udp] [-z container]", Descr: "sockets of TCP and UDP and Unix sockets", Help: netstatHelp,
+		Name: "netstat", Usage: "[-a] [-f inet|inet6|unix] [-P tcp|udp] [-z container]", Descr: "sockets of TCP and UDP and Unix sockets", Help: netstatHelp, Complete: afterOption("-z", completeZone),
 		Opts: []core.Opt{{Letter: 'a', Help: "listening and unconnected ones, too"}, {Letter: 'f', Kind: core.Str, Arg: "family", Help: "only this family"},
 			{Letter: 'P', Kind: core.Str, Arg: "protocol", Help: "only this protocol"}, {Letter: 'z', Kind: core.Str, Arg: "container", Help: "only this container"}},
 		Run: noArgs(runNetstat),
@@ -51,7 +51,13 @@ type netstat struct {
 
 func runNetstat(c *core.Ctx) error {
 	n := &netstat{c: c, v: kernel.Of(c.Session), spaces: map[uint64]*netSpace{}, all: c.Opt('a')}
-	n.zone, _ = c.OptStr('z')
+	if id, ok := c.OptStr('z'); ok {
+		z, err := zoneNamed(n.v, id)
+		if err != nil {
+			return err
+		}
+		n.zone = z.id
+	}
 	family, protocol := "", ""
 	if s, ok := c.OptStr('f'); ok {
 		if s != "inet" && s != "inet6" && s != "unix" {

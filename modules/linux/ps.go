@@ -25,12 +25,20 @@ for a disk or the like, I idle in the kernel, T stopped, t traced, Z zombie, X d
 parked), process id, those of its parent, process group and session, effective user,
 flags (PF_*), address and name. Names of kernel threads are in brackets with -f.
 
+-c     with the path of the cgroup
+-f     arguments in place of the name, as they are in the process' memory
+-n     with the number of the pid namespace, and the process id in it
+-t     with threads: address, state, thread id, name
+-z     with the container (::zone)
+-Z id  only what runs in this container: its id, the beginning of it, or its host name;
+       global is what runs in none
+
 Process 0, swapper, is what the first CPU does when there is nothing to do.
 `
 
 func processDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
-		{Name: "ps", Usage: "[-cfntz] [-Z container]", AnyAddr: true, Descr: "list processes (and associated threads)", Type: "struct task_struct", Help: psHelp,
+		{Name: "ps", Usage: "[-cfntz] [-Z container]", AnyAddr: true, Descr: "list processes (and associated threads)", Type: "struct task_struct", Help: psHelp, Complete: afterOption("-Z", completeZone),
 			Opts: []core.Opt{{Letter: 'f', Help: "arguments in place of the name"}, {Letter: 't', Help: "with threads"},
 				{Letter: 'z', Help: "with the container (::zone)"}, {Letter: 'n', Help: "with the number of the pid namespace, and the pid in it"},
 				{Letter: 'c', Help: "with the path of the cgroup"}, {Letter: 'Z', Kind: core.Str, Arg: "container", Help: "only what runs in this one: its id or the beginning of it"}},
@@ -42,7 +50,8 @@ func processDcmds() []*core.Dcmd {
 			Help: "The address is a process or thread id: 0t1234::pid2proc. Prints the address of its\ntask_struct.\n"},
 		{Name: "pgrep", Usage: "[-x] [-n | -o] pattern", Descr: "pattern match against all processes", Type: "struct task_struct",
 			Help: "Finds processes whose names match an extended regular expression, and prints them\n" +
-				"as ::ps does, or passes their addresses on.\n",
+				"as ::ps does, or passes their addresses on.\n\n" +
+				"-n  only the newest\n-o  only the oldest\n-x  the whole name must match\n",
 			Opts: []core.Opt{{Letter: 'x', Help: "the whole name must match"}, {Letter: 'n', Help: "only the newest"},
 				{Letter: 'o', Help: "only the oldest"}},
 			Table: psTable(0), Run: runPgrep},

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -35,7 +36,8 @@ func pteDcmds() []*core.Dcmd {
 		Name: "pte", Usage: ":[-l N]", Descr: "print human readable page table entry", Run: noArgs(runPTE),
 		Help: "Prints what the entry means whose value is given for an address. One of a page that is\n" +
 			"swapped out has the number of the swap device and the page's place on it; the kernel's\n" +
-			"highest numbers are no devices but pages that migrate and the like.\n",
+			"highest numbers are no devices but pages that migrate and the like.\n\n" +
+			"-l N  the level of its table: 0, by default, maps pages of 4 KB\n",
 		Opts: []core.Opt{{Letter: 'l', Kind: core.Uint, Arg: "N", Help: "the level of its table, 0 (which maps 4 KB pages) by default"}},
 	}}
 }
@@ -67,9 +69,15 @@ func swapped(c *core.Ctx, pte, level uint64) {
 		out.Field{Name: "swaptype", Value: typ}, out.Field{Name: "swapoffset", Value: out.Hex(offset)})
 }
 
+// maxLevel is the level of the highest table, of 5-level paging.
+const maxLevel = 4
+
 func runPTE(c *core.Ctx) error {
 	pte := c.Addr
 	level, _ := c.OptUint('l')
+	if level > maxLevel {
+		return fmt.Errorf("there are no page tables of level %d", level)
+	}
 	large := level > 0 && pte&pteLarge != 0
 	frame := pte & pteFrame
 	if large {

@@ -194,7 +194,7 @@ func cpuDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "cpuinfo", Usage: "?[-v]", Descr: "print CPUs and runnable threads", Type: "struct rq",
 			Help: "Prints a row for each CPU, or for the one whose number or run queue's address is given:\n" +
-				"address of its run queue, how many threads run or wait for it, priority, switches, for\nhow long its thread runs, thread and process.\n",
+				"address of its run queue, how many threads run or wait for it, priority, switches, for\nhow long its thread runs, thread and process.\n\n-v  with the threads that wait for it\n",
 			Opts: []core.Opt{{Letter: 'v', Help: "with the threads that wait for it"}}, Table: cpuTable, Run: noArgs(runCPUInfo)},
 		{Name: "runq", Usage: "", Descr: "threads that wait for a CPU", Type: "struct task_struct", Table: runqTable, Run: noArgs(runRunq),
 			Help: "Lists the threads that run and those that wait for a CPU, by CPU.\n"},
@@ -204,10 +204,12 @@ func cpuDcmds() []*core.Dcmd {
 func runCPUInfo(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
 	list, err := runQueues(v)
+	found := !c.HasAddr
 	for _, q := range list {
 		if c.HasAddr && c.Addr != uint64(q.cpu.ID) && c.Addr != q.addr {
 			continue
 		}
+		found = true
 		if c.PipeOut {
 			c.Emit(q.addr, v.TypeOrNil("struct rq"))
 			continue
@@ -215,6 +217,9 @@ func runCPUInfo(c *core.Ctx) error {
 		if rerr := cpuRow(c, v, q); rerr != nil {
 			c.Warnf("%s", rerr.Error())
 		}
+	}
+	if !found && err == nil {
+		return fmt.Errorf("%x is neither the number of a CPU that is online nor the address of its run queue", c.Addr)
 	}
 	return err
 }

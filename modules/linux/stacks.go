@@ -22,6 +22,15 @@ given. Into a pipe go all threads of the groups, so that filters can be chained:
 
     ::stacks -c zio_wait | ::stacks -m zfs
 
+-a             all threads of each group, not the first only
+-c, -C func    stacks with, without the function, or func+offset
+-f             the stacks are gathered anew
+-i             leave out what waits on a condition variable of OpenZFS, and dead threads
+-m, -M module  stacks with, without code of the module; vmlinux is the kernel itself
+-s, -S sobj    threads that wait for this, for anything else; ALL for any
+-t, -T tstate  threads in this state, in another
+-v             tells how the stacks are gathered
+
 SOBJ types, by the functions on the stack: mutex rwsem sema completion cv futex poll pipe
 io sock child signal sleep
 Thread states: run oncpu sleep disk idle stopped traced zombie dead parked
@@ -34,7 +43,8 @@ func stackDcmds() []*core.Dcmd {
 		{Name: "findstack", Usage: ":[-v]", Descr: "find kernel thread stack", Type: "struct task_struct", Run: runFindstack,
 			Help: "Prints the stack of the thread in the kernel: where each frame is and the function. The\n" +
 				"frames come from the ORC tables in the kernel's memory; interrupts and exceptions are\n" +
-				"crossed. A thread that runs has the registers of its CPU, if these are known.\n",
+				"crossed. A thread that runs has the registers of its CPU, if these are known.\n\n" +
+				"-v  with its state, its CPU, and what it waits for\n",
 			Opts: []core.Opt{{Letter: 'v', Help: "with its state, its CPU, and what it waits for"}},
 		},
 	}

@@ -21,6 +21,9 @@ func timerDcmds() []*core.Dcmd {
 		Help: `Lists the timers of every CPU: those of the wheel (timer_list) with the jiffies that are left
 until they expire, and high-resolution ones (hrtimer) with when they expire by their clock.
 The first that expires comes first in each high-resolution base; the wheel has no order.
+
+-h  only high-resolution timers
+-w  only those of the wheel
 `,
 		Opts: []core.Opt{{Letter: 'h', Help: "only high-resolution timers"}, {Letter: 'w', Help: "only those of the wheel"}},
 	}}
