@@ -45,7 +45,10 @@ func (g *linuxVM) vmcbOf(at uint64) (*vmcbLayout, []byte, error) {
 	return read(g.v, "struct vmcb", vmcb, func(l *vmcbLayout) uint64 { return l.Size })
 }
 
-const inVCPU = "kvm_vcpu"
+const (
+	inVCPU    = "kvm_vcpu"
+	encrypted = "encrypted"
+)
 
 // registers implements backend.
 func (g *linuxVM) registers(c *VCPU) (*Regs, error) {
@@ -92,7 +95,7 @@ func (g *linuxVM) registers(c *VCPU) (*Regs, error) {
 
 // encryptedRegs are those of a guest whose state the host cannot read (SEV-ES, TDX).
 func encryptedRegs() *Regs {
-	why := unknown("encrypted")
+	why := unknown(encrypted)
 	seg := Segment{why, why, why, why}
 	r := &Regs{RIP: why, RFLAGS: why, CR0: why, CR2: why, CR3: why, CR4: why, CR8: why, EFER: why, KernelGSBase: why, DR6: why, DR7: why,
 		GDT: seg, IDT: seg, LDT: seg, TR: seg}

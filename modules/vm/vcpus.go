@@ -227,14 +227,23 @@ func showRegs(c *core.Ctx, r *Regs) {
 			c.Printf("%%%-3s base %016lx limit %08lx\n", x.name, x.s.Base.V, x.s.Limit.V)
 		}
 	}
-	if !r.CR0.Known || !r.RFLAGS.Known {
+	switch {
+	case r.RFLAGS.Where == encrypted:
+		c.Printf("? is encrypted by the processor: the host cannot read it\n")
+	case !r.CR0.Known || !r.RFLAGS.Known:
 		c.Printf("? is in the VMCS, which memory does not hold\n")
 	}
 }
 
 func showSeg(c *core.Ctx, name string, s Segment) {
-	if !s.Base.Known {
+	if !s.Base.Known && !s.Selector.Known && !s.Limit.Known && !s.Attr.Known {
 		return
 	}
-	c.Printf("%%%-3s %04lx base %016lx limit %08lx attr %05lx\n", name, s.Selector.V, s.Base.V, s.Limit.V, s.Attr.V)
+	part := func(v Value, width int) string {
+		if !v.Known {
+			return fmt.Sprintf("%-*s", width, "?")
+		}
+		return fmt.Sprintf("%0*x", width, v.V)
+	}
+	c.Printf("%%%-3s %s base %s limit %s attr %s\n", name, part(s.Selector, 4), part(s.Base, 16), part(s.Limit, 8), part(s.Attr, 5))
 }
