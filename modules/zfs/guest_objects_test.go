@@ -154,3 +154,59 @@ func TestGuestLeaves(t *testing.T) {
 		}
 	}
 }
+
+// TestGuestBlocks follows blocks: a pool's root, which was written in the last
+// transaction group that was synced, and those of a file system, whose headers the ARC
+// must find by where they are on disk.
+func TestGuestBlocks(t *testing.T) {
+	s := openGuest(t)
+	for _, r := range records(t, s.Session, "::txg_state") {
+		root := s.at(r.str("addr") + "::print -a spa_t spa_uberblock.ub_rootbp")
+		out := s.Run(root + "::blkptr").OK().Out
+		birth := regexp.MustCompile(`\[L0 OBJSET\] FLETCHER_4 LZ4 unencrypted LE contiguous unique triple\nsize=1000L/\w+ birth=(\d+)L/`).FindStringSubmatch(out)
+		if birth == nil || birth[1] != r.str("synced") && birth[1] != r.str("syncing") {
+			t.Errorf("the root of %s, synced %s:\n%s", r.str("pool"), r.str("synced"), out)
+		}
+	}
+	found := 0
+	for _, d := range s.addrs("::dbufs -n tank/home/bob -l 0") {
+		buf := s.value(d + "::print dmu_buf_impl_t db_buf")
+		if buf == "0" {
+			continue
+		}
+		hdr := s.value(buf + "::print arc_buf_t b_hdr")
+		dva := regexp.MustCompile(`dva_word = \[ (\w+), (\w+) \]`).FindStringSubmatch(s.Run(hdr + "::print arc_buf_hdr_t b_dva").OK().Out)
+		if dva == nil || dva[2] == "0" {
+			continue // not written yet
+		}
+		if out := s.Run(fmt.Sprintf("::abuf_find %s %s", dva[1], dva[2])).OK().Out; !strings.Contains(out, strings.TrimPrefix(hdr, "0x")) {
+			t.Errorf("::abuf_find %s %s does not find %s: %s", dva[1], dva[2], hdr, out)
+		}
+		found++
+	}
+	if found == 0 {
+		t.Error("no block of tank/home/bob is in the ARC")
+	}
+	out := s.Run("::arc_compression_stats").OK().Out
+	if !strings.Contains(out, "Histogram of all compressed buffers.") || !strings.Contains(out, "*") {
+		t.Errorf("::arc_compression_stats:\n%s", out)
+	}
+	// what is to be written is on the pool's list of devices
+	list := s.at(s.pool("dpool") + "::print -a spa_t spa_vdev_txg_list")
+	for _, r := range records(t, s.Session, list+"::walk txg_list | ::vdev") {
+		if d := r.str("description"); d != "raidz" && d != "/dev/vdf1" {
+			t.Errorf("a dirty device of dpool: %v", r)
+		}
+	}
+	// the ARC's most frequently used headers are on lists of it, one for each CPU or so
+	n := 0
+	for i := range 2 {
+		at := s.at(fmt.Sprintf("ARC_mfu::print -a arc_state_t arcs_list[%d]", i))
+		if s.value(at+"::print multilist_t ml_num_sublists") != "0" {
+			n += len(s.addrs(at + "::walk multilist"))
+		}
+	}
+	if n == 0 {
+		t.Error("ARC_mfu has no header")
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xmdb/xmdb/cmd/modtest"
 	"github.com/xmdb/xmdb/fixtures/guest"
@@ -199,7 +200,13 @@ func TestGuestScans(t *testing.T) {
 	if total == nil || done == nil || since == nil {
 		t.Fatalf("zpool status says\n%s", section)
 	}
-	when := func(m []string) string { return fmt.Sprintf("%s %s %2s %s", m[4], m[1], m[2], m[3]) }
+	when := func(m []string) string { // the guest's zone is UTC, we print our own
+		at, err := time.Parse("2006 Jan 2 15:04:05", fmt.Sprintf("%s %s %s %s", m[4], m[1], m[2], m[3]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.Local().Format("2006 Jan _2 15:04:05")
+	}
 	want := fmt.Sprintf("\n    scan: scrub in progress since %s, 0 scanned, 0 issued, %s in all, 0 repaired, 0 errors\n", when(since), total[1])
 	if out := s.Run(s.pool("dpool") + "::spa -v").OK().Out; !strings.Contains(out, want) {
 		t.Errorf("%s, want %s", out, want)

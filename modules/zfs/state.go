@@ -13,7 +13,7 @@ import (
 func stateDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "arc", Usage: "[-bkmg]", AnyAddr: true, Descr: "print ARC variables", Run: noArgs(runArc),
-			Help: "Prints what the ARC counts. Sizes are in megabytes, or as the options say.\n",
+			Help: "Prints what the ARC counts. Sizes are in megabytes, or as the options say. On Linux these\nare the statistics of /proc/spl/kstat/zfs/arcstats, as they are now: the parts that CPUs\nhave of them are added.\n",
 			Opts: []core.Opt{{Letter: 'a', Help: "for MDB's sake"}, {Letter: 'b', Help: "in bytes"}, {Letter: 'k', Help: "in kilobytes"},
 				{Letter: 'm', Help: "in megabytes"}, {Letter: 'g', Help: "in gigabytes"}}},
 		{Name: "txg_state", Usage: "?[-v]", Descr: "the transaction groups of pools", Type: "spa_t", Table: txgTable, Run: noArgs(runTxgState),
@@ -21,7 +21,8 @@ func stateDcmds() []*core.Dcmd {
 			Opts: []core.Opt{{Letter: 'v', Help: "with the stacks of the threads that sync and quiesce"}}},
 		{Name: "zfs_dbgmsg", Usage: "[-va]", MDBUsage: ":[-va]", AnyAddr: true, Descr: "print zfs debug log", Run: noArgs(runDbgmsg),
 			Opts: []core.Opt{{Letter: 'v', Help: "with the times, and what the memory of each is"}, {Letter: 'a', Help: "with the addresses"}}},
-		{Name: "zfs_params", AnyAddr: true, Descr: "print zfs tunable parameters", Run: noArgs(runParams)},
+		{Name: "zfs_params", AnyAddr: true, Descr: "print zfs tunable parameters", Run: noArgs(runParams),
+			Help: "Prints the tunables of illumos' ZFS. On Linux these are the parameters of OpenZFS's\nmodules, with what /sys/module shows of each; what a function of the module makes up\nwhen asked is a dash.\n"},
 	}
 }
 
