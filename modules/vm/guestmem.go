@@ -3,6 +3,7 @@ package vm
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/arch"
@@ -20,8 +21,12 @@ type guest struct {
 	m    *Machine
 	phys mem.Space
 	mems []mem.Mapping
+	srcs []flusher  // the host's address spaces that its memory is in
 	root *givenRoot // of -c; nil if it was not given
 }
+
+// flusher is an address space that remembers pages and entries of page tables.
+type flusher interface{ Flush() }
 
 // givenRoot is a page table that the user named for a vCPU.
 type givenRoot struct {
@@ -48,6 +53,9 @@ func newGuest(s *core.Session, m *Machine) (*guest, error) {
 	}
 	g := &guest{s: s, host: s.Context(), m: m, phys: m.Physical()}
 	for _, r := range regions {
+		if f, ok := r.Src.(flusher); ok && !slices.Contains(g.srcs, f) {
+			g.srcs = append(g.srcs, f)
+		}
 		if r.Src != nil && r.Len > 0 {
 			g.mems = append(g.mems, mem.Mapping{Base: mem.Addr(r.GPA), Size: r.Len, Name: r.Name, Prot: r.Prot})
 		}
@@ -81,7 +89,7 @@ func (g *guest) absent() error {
 			if n == 1 {
 				return nil
 			}
-			if first == nil {
+			if first == nil || errors.Is(first, mem.ErrUnmapped) { // what the host never mapped tells nothing of the rest
 				first = err
 			}
 		}
@@ -116,6 +124,9 @@ func (g *guest) Refresh() {
 		if r, ok := part.(system.Refresher); ok {
 			r.Refresh()
 		}
+	}
+	for _, f := range g.srcs {
+		f.Flush()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/modules/kernel"
 	"github.com/xmdb/xmdb/modules/linux"
@@ -48,6 +49,7 @@ type linuxVM struct {
 	b     []byte
 	proc  *Process // that runs it, nil if there is none
 	procE error
+	space mem.Space
 	cpus  []uint64 // of struct kvm_vcpu
 	cpusE error
 }

@@ -44,11 +44,7 @@ func (g *linuxVM) regions(*Machine) (list []Region, err error) {
 	if len(slots) == 0 {
 		return nil, err
 	}
-	var src mem.Space
-	space, why := g.k.Space(g.l.MM.Of(g.b))
-	if why == nil {
-		src = space
-	}
+	src, why := g.addressSpace()
 	for _, at := range slots {
 		r, bad := g.region(at, src)
 		if bad != nil {
@@ -58,6 +54,18 @@ func (g *linuxVM) regions(*Machine) (list []Region, err error) {
 		}
 	}
 	return list, errors.Join(err, why)
+}
+
+// addressSpace is that of the machine's process, always the same one.
+func (g *linuxVM) addressSpace() (mem.Space, error) {
+	if g.space == nil {
+		s, err := g.k.Space(g.l.MM.Of(g.b))
+		if err != nil {
+			return nil, err
+		}
+		g.space = s
+	}
+	return g.space, nil
 }
 
 // region reads a slot, of memory of the space given.
