@@ -58,6 +58,22 @@ func TestSockets(t *testing.T) {
 		if len(want) < 6 {
 			t.Errorf("%d sockets only", len(want))
 		}
+		// who has a socket open says so in its files, too
+		owned := 0
+		for _, r := range s.rows("::netstat -ap -f unix") {
+			pid, name, ok := strings.Cut(r.str("process"), "/")
+			if !ok || name == "" {
+				continue
+			}
+			owned++
+			if files := s.Run("0t" + pid + "::pid2proc | ::files").OK().Out; !strings.Contains(files, "socket:["+r.str("inode")+"]") {
+				t.Errorf("socket %s is not among the files of %s:\n%s", r.str("inode"), r.str("process"), files)
+			}
+		}
+		if owned < 3 {
+			t.Errorf("%d Unix sockets only belong to a process", owned)
+		}
+		s.Run("::netstat -ap -P tcp -f inet").OK().Match(`LISTEN .* global       \d+/sockets$`)
 		for _, r := range s.rows("::netstat") {
 			if st := r.str("state"); st == "LISTEN" || st == "CLOSE" {
 				t.Errorf("without -a: %v", r)

@@ -27,14 +27,15 @@ local and remote address, number of the network namespace, container (::zone).
 
 -a        listening and unconnected sockets, too
 -f name   of one family: inet, inet6 or unix
+-p        with the process that has the socket open, the first of several
 -P name   of one protocol: tcp or udp
 -z id     of one container, by its id or the beginning of it, or its host name
 `
 
 func netstatDcmds() []*core.Dcmd {
 	return []*core.Dcmd{{
-		Name: "netstat", Usage: "[-a] [-f inet|inet6|unix] [-P tcp|udp] [-z container]", Descr: "sockets of TCP and UDP and Unix sockets", Help: netstatHelp, Complete: afterOption("-z", completeZone),
-		Opts: []core.Opt{{Letter: 'a', Help: "listening and unconnected ones, too"}, {Letter: 'f', Kind: core.Str, Arg: "family", Help: "only this family"},
+		Name: "netstat", Usage: "[-ap] [-f inet|inet6|unix] [-P tcp|udp] [-z container]", Descr: "sockets of TCP and UDP and Unix sockets", Help: netstatHelp, Complete: afterOption("-z", completeZone),
+		Opts: []core.Opt{{Letter: 'a', Help: "listening and unconnected ones, too"}, {Letter: 'p', Help: "with the process that has it open"}, {Letter: 'f', Kind: core.Str, Arg: "family", Help: "only this family"},
 			{Letter: 'P', Kind: core.Str, Arg: "protocol", Help: "only this protocol"}, {Letter: 'z', Kind: core.Str, Arg: "container", Help: "only this container"}},
 		Run: noArgs(runNetstat),
 	}}
@@ -47,6 +48,39 @@ type netstat struct {
 	spaces map[uint64]*netSpace
 	zone   string // "" for all
 	all    bool
+	procs  map[uint64]string // -p: who has a socket open, by its struct sock; nil without
+}
+
+// process is what the column of -p shows of a socket: "-" for one that no process has open.
+func (n *netstat) process(sock uint64) string {
+	if who := n.procs[sock]; who != "" {
+		return who
+	}
+	return "-"
+}
+
+// pad is the width of the column before that of -p.
+func (n *netstat) pad() int {
+	if n.procs != nil {
+		return 12
+	}
+	return 0
+}
+
+// last writes the column of -p, and ends the line.
+func (n *netstat) last(text string) {
+	if n.procs != nil {
+		n.c.Printf(" %s", text)
+	}
+	n.c.Printf("\n")
+}
+
+// fields adds the field of -p.
+func (n *netstat) fields(sock uint64, list ...out.Field) []out.Field {
+	if n.procs != nil {
+		list = append(list, out.Field{Name: "process", Value: n.process(sock)})
+	}
+	return list
 }
 
 func runNetstat(c *core.Ctx) error {
@@ -77,6 +111,11 @@ func runNetstat(c *core.Ctx) error {
 	}
 	for _, s := range list {
 		n.spaces[s.addr] = s
+	}
+	if c.Opt('p') {
+		if n.procs, err = socketOwners(n.v); err != nil {
+			c.Warnf("%s", err.Error())
+		}
 	}
 	var failed error
 	for _, f := range []struct {
@@ -149,12 +188,14 @@ func (n *netstat) inet(title string, family int, all source, tcp bool) error {
 		}
 		n.c.Record(func() {
 			if !any {
-				n.c.Printf("%<u>%-?s %-12s %-*s %-*s %-10s %-s%</u>\n", title, "State", width, "Local", width, "Remote", "Stack", "Zone")
+				n.c.Printf("%<u>%-?s %-12s %-*s %-*s %-10s %-*s%</u>", title, "State", width, "Local", width, "Remote", "Stack", n.pad(), "Zone")
+				n.last("Process")
 			}
-			n.c.Printf("%0?p %-12s %-*s %-*s %-10d %-s\n", a, state, width, endpoint(s.local), width, endpoint(s.remote), number, zone)
-		}, out.Field{Name: "protocol", Value: title}, out.Field{Name: "addr", Value: out.Addr(a)}, out.Field{Name: "state", Value: state},
+			n.c.Printf("%0?p %-12s %-*s %-*s %-10d %-*s", a, state, width, endpoint(s.local), width, endpoint(s.remote), number, n.pad(), zone)
+			n.last(n.process(a))
+		}, n.fields(a, out.Field{Name: "protocol", Value: title}, out.Field{Name: "addr", Value: out.Addr(a)}, out.Field{Name: "state", Value: state},
 			out.Field{Name: "local", Value: endpoint(s.local)}, out.Field{Name: "remote", Value: endpoint(s.remote)},
-			out.Field{Name: "netns", Value: number}, out.Field{Name: "zone", Value: zone})
+			out.Field{Name: "netns", Value: number}, out.Field{Name: "zone", Value: zone})...)
 		any = true
 	}
 	return nil
@@ -188,14 +229,18 @@ func (n *netstat) unix() error {
 			typ = fmt.Sprint(s.typ)
 		}
 		state := named(tcpStates, s.state)
+		process, who := "", ""
+		if n.procs != nil {
+			process, who = fmt.Sprintf("%-20s ", "Process"), fmt.Sprintf("%-20s ", n.process(a))
+		}
 		n.c.Record(func() {
 			if !any {
-				n.c.Printf("%<u>%-?s %-10s %-12s %-?s %10s %-10s %-12s %-s%</u>\n", "AF_UNIX", "Type", "State", "Conn", "Inode", "Stack", "Zone", "Local Addr")
+				n.c.Printf("%<u>%-?s %-10s %-12s %-?s %10s %-10s %-12s %-s%</u>\n", "AF_UNIX", "Type", "State", "Conn", "Inode", "Stack", "Zone", process+"Local Addr")
 			}
-			n.c.Printf("%0?p %-10s %-12s %0?p %10d %-10d %-12s %-s\n", a, typ, state, s.peer, s.inode, number, zone, s.name)
-		}, out.Field{Name: "protocol", Value: "unix"}, out.Field{Name: "addr", Value: out.Addr(a)}, out.Field{Name: "type", Value: typ},
+			n.c.Printf("%0?p %-10s %-12s %0?p %10d %-10d %-12s %-s\n", a, typ, state, s.peer, s.inode, number, zone, who+s.name)
+		}, n.fields(a, out.Field{Name: "protocol", Value: "unix"}, out.Field{Name: "addr", Value: out.Addr(a)}, out.Field{Name: "type", Value: typ},
 			out.Field{Name: "state", Value: state}, out.Field{Name: "peer", Value: out.Addr(s.peer)}, out.Field{Name: "inode", Value: s.inode},
-			out.Field{Name: "netns", Value: number}, out.Field{Name: "zone", Value: zone}, out.Field{Name: "local", Value: s.name})
+			out.Field{Name: "netns", Value: number}, out.Field{Name: "zone", Value: zone}, out.Field{Name: "local", Value: s.name})...)
 		any = true
 	}
 	return nil

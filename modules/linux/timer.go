@@ -136,7 +136,8 @@ func wheelTimers(c *core.Ctx, v *kernel.View, cpu int, offset uint64) error {
 			}
 			t, err := v.Bytes(a-tl.Entry.Off, tl.Size, nil)
 			if err != nil {
-				return kernel.BadRead("struct timer_list", a-tl.Entry.Off, err)
+				c.Warnf("%s", kernel.BadRead("struct timer_list", a-tl.Entry.Off, err).Error())
+				continue
 			}
 			left := "?"
 			if nerr == nil {
