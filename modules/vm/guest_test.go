@@ -161,6 +161,9 @@ func TestGuestOnIntel(t *testing.T) {
 	m := sys.VMs[0]
 	enter(t, s, m.Name, "-r -v 1")
 	defer leave(t, s, m.Name)
+	if r := s.Run("::status").OK(); !strings.HasPrefix(r.Out, "debugging machine "+m.Name+": no kernel was looked for\nmemory size: ") {
+		t.Errorf("::status: %s", r.Out)
+	}
 	if r := s.Run("ffffffff80100000::vtop"); r.Status == nil || !strings.Contains(r.Err, "no page table is known: processor 1 has no cr3") {
 		t.Errorf("::vtop: %s%s", r.Out, r.Err)
 	}
