@@ -31,6 +31,8 @@ func TestExcludedPages(t *testing.T) {
 			t.Errorf("%s differs:\n%s%s\nwhole\n%s%s", cmd, got.Out, got.Err, want.Out, want.Err)
 		}
 	}
+	// The CPU that panicked was where no unwind entry tells of the stack.
+	part.Run("::stacks -c __crash_kexec").OK().Match(`\bpanic\+`).Match(`sysrq_handle_crash\+`).Match(`entry_SYSCALL_64_after_hwframe\+`)
 	// Arguments are in user memory: those that are not there are a name in brackets.
 	names := map[bool]int{}
 	want, got := strings.Split(whole.Run("::ps -f").OK().Out, "\n"), strings.Split(part.Run("::ps -f").OK().Out, "\n")

@@ -162,6 +162,9 @@ func (c *cursor) step(cur *unwind.Frame) (more bool, err error) {
 		return false, stackError(cur, ErrNoEntry)
 	}
 	sp, err := c.stackPointer(&e)
+	if err != nil && e.SPReg == RegUndefined && cur.Level == 0 && cur.Exact {
+		sp, err = c.calledFrom(cur)
+	}
 	if err != nil {
 		return false, stackError(cur, err)
 	}
@@ -244,6 +247,38 @@ func (c *cursor) stackPointer(e *Entry) (uint64, error) {
 		return get(dwRDI)
 	case RegDX:
 		return get(dwRDX)
+	}
+	return 0, ErrReg
+}
+
+// Bounds of calledFrom: how far up a return address may lie, in words, and how far behind
+// its start a function may be interrupted.
+const (
+	searchWords  = 64
+	functionSize = 1 << 12
+)
+
+// calledFrom finds the caller's stack pointer where code that was interrupted has an entry
+// that says nothing, as __crash_kexec has where it stores the registers of the CPU that
+// panicked: by a return address behind a direct call of the function.
+func (c *cursor) calledFrom(cur *unwind.Frame) (uint64, error) {
+	const call, size = 0xe8, 5
+	for slot := cur.SP; slot < cur.SP+8*searchWords; slot += 8 {
+		pc, err := c.word(slot)
+		if err != nil {
+			return 0, err
+		}
+		if !c.u.text(pc) {
+			continue
+		}
+		var b [size]byte
+		if readSmall(c.u.sp, b[:], mem.Addr(pc-size)) != nil || b[0] != call {
+			continue
+		}
+		to := pc + uint64(int64(int32(binary.LittleEndian.Uint32(b[1:]))))
+		if to <= cur.PC && cur.PC-to < functionSize {
+			return slot + 8, nil
+		}
 	}
 	return 0, ErrReg
 }
