@@ -114,6 +114,10 @@ func encryptedRegs() *Regs {
 	return r
 }
 
+// deeper is in the place of cr3 while a vCPU runs a guest of its guest's: the page table is
+// at an address of that one's memory, at none of this guest's.
+var deeper = unknown("of a guest of the guest")
+
 // svmRegs are the registers of AMD's: KVM copies rax, rsp and rip out of the VMCB after
 // each exit and cr3 with nested page tables, and keeps cr0 and cr4 as the guest sees them.
 // FS, GS, TR, LDTR and KernelGSBase are in the guest's own VMCB always.
@@ -142,7 +146,7 @@ func (g *linuxVM) svmRegs(c *VCPU, l *linuxVCPU, b []byte) (*Regs, error) {
 			return nil, err
 		}
 		r.Seg[FS], r.Seg[GS], r.TR, r.LDT, r.KernelGSBase = first.Seg[FS], first.Seg[GS], first.TR, first.LDT, first.KernelGSBase
-		r.CR3 = unknown("of a guest of the guest") // its page table is at no address of this guest's
+		r.CR3 = deeper
 	}
 	return r, nil
 }
@@ -158,6 +162,8 @@ type linuxVMX struct {
 	Mask     kernel.Field `ctf:"segment_cache.bitmask,optional"`
 	Segments kernel.Field `ctf:"segment_cache.seg,optional"`
 	KGS      kernel.Field `ctf:"vt.msr_guest_kernel_gs_base|msr_guest_kernel_gs_base,optional"`
+	Loaded   kernel.Field `ctf:"loaded_vmcs,optional"` // the one that it runs by
+	Own      kernel.Field `ctf:"vmcs01,optional"`      // where that of its own is described
 }
 
 // Fields of a segment in the mask of segment_cache, in the order of the bits; there are
@@ -198,7 +204,10 @@ func (g *linuxVM) vmxRegs(c *VCPU, l *linuxVCPU, b []byte) (*Regs, error) {
 	if has("VCPU_REGS_RIP") {
 		r.RIP = known(element(l.Regs, 8, vcpuRIP).Of(b), inVCPU)
 	}
-	if has("VCPU_EXREG_CR3") {
+	switch {
+	case x.Own.OK() && x.Loaded.Of(xb) != c.Addr+x.Own.Off:
+		r.CR3 = deeper
+	case has("VCPU_EXREG_CR3"):
 		r.CR3 = in(l.CR3)
 	}
 	for name, to := range map[string]*Value{"VCPU_EXREG_CR0": &r.CR0, "VCPU_EXREG_CR4": &r.CR4} {
