@@ -6,6 +6,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"github.com/xmdb/xmdb/fixtures/sample"
 )
 
 // asked is a line of a session with a command, behind the prompt of a guest if it is
@@ -38,11 +40,12 @@ func updateSession(path string) error {
 	})), 0o644)
 }
 
-// withAnswers is a page with every output in its sessions made anew.
+// withAnswers is a page with every output in its sessions with the sample made anew:
+// those that "$ xmdb" begins on anything else stay as they are.
 func withAnswers(page string, answer func(cmd string) string) string {
 	var b strings.Builder
 	lines := strings.SplitAfter(page, "\n")
-	fenced := false
+	fenced, ours := false, true
 	for i := 0; i < len(lines); {
 		line := lines[i]
 		b.WriteString(line)
@@ -50,8 +53,11 @@ func withAnswers(page string, answer func(cmd string) string) string {
 		if strings.HasPrefix(line, "```") {
 			fenced = !fenced
 		}
+		if fenced && strings.HasPrefix(line, "$ xmdb ") {
+			ours = strings.Contains(line, sample.Name)
+		}
 		cmd := asked.FindStringSubmatch(line)
-		if !fenced || cmd == nil {
+		if !fenced || !ours || cmd == nil {
 			continue
 		}
 		old := i
