@@ -28,7 +28,9 @@
 // the walk crosses. sp_reg may be a register that only such a frame has. Frame pointer:
 // from bp_reg with bp_offset, at the caller's stack pointer or the frame pointer itself.
 //
-// Code without an entry is unwound by its frame pointer, and the frame says so.
+// Code without an entry is unwound by its frame pointer, and the frame says so. Code that
+// was interrupted where an entry says nothing of the stack, as in the CPU that panicked, is
+// left by the first return address on it that follows a direct call of its function.
 //
 // # Invariants
 //
