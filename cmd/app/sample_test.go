@@ -234,3 +234,14 @@ func TestProcessRebuilt(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionAnswers: the outputs of sessions with the sample are made anew, also in a
+// guest and abridged; those of other sessions are left alone.
+func TestSessionAnswers(t *testing.T) {
+	page := "> quoted\n```\n$ xmdb vmdump.0\n> a\nold\n[vm]> b\nold\n...\n```\n```\n$ xmdb -g qmp:x\n> c\nkept\n```\n"
+	got := withAnswers(page, func(cmd string) string { return cmd + " 1\n" + cmd + " 2\n" })
+	want := strings.NewReplacer("> a\nold", "> a\na 1\na 2", "> b\nold", "> b\nb 1").Replace(page)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
