@@ -390,7 +390,7 @@ func objects(v *kernel.View, addr uint64, free bool) iter.Seq2[uint64, error] {
 				yield(0, err)
 				return
 			}
-			marks, err := k.marks(v, &s, lists)
+			marks, err := k.steadyMarks(v, &s, lists)
 			if err != nil && !yield(0, err) {
 				return
 			}
@@ -401,6 +401,30 @@ func objects(v *kernel.View, addr uint64, free bool) iter.Seq2[uint64, error] {
 			}
 		}
 	}
+}
+
+// steadyMarks is marks; where the machine runs, a slab whose lists lead nowhere is read
+// anew, some times. One that is the cache's no more has no objects.
+func (k *cache) steadyMarks(v *kernel.View, s *slab, lists map[uint64]uint64) ([]bool, error) {
+	marks, err := k.marks(v, s, lists)
+	for try := 1; err != nil && try < listTries && runs(v); try++ {
+		flush(v)
+		p, perr := pagesOf(v)
+		if perr != nil {
+			return nil, perr
+		}
+		now, serr := readSlab(v, p, s.addr)
+		if serr != nil || now.cache != k.addr {
+			return nil, serr
+		}
+		fresh, lerr := k.cpuLists(v)
+		if lerr != nil {
+			return nil, lerr
+		}
+		*s = now
+		marks, err = k.marks(v, s, fresh)
+	}
+	return marks, err
 }
 
 // marks tells which objects of a slab are free.
