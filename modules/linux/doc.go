@@ -13,6 +13,13 @@
 //
 // # Lists that change
 //
-// The kernel may run while it is read. Every walk is bounded, ends at what it met before
-// and names the address where it could not go on.
+// Every walk is bounded, ends at what it met before and names the address where it could
+// not go on. The kernel may run while it is read: a list that leads nowhere then is read
+// anew, some times, before that is told (steady.go), and so is a slab whose list of free
+// objects does.
+//
+// # Not handled
+//
+// The allocators SLAB and SLOB, the log of kernels before 5.10, the queues of real-time
+// groups. Not retried are the trees of interrupts.
 package linux
