@@ -27,7 +27,7 @@ func Probers() []Prober {
 		{"linux kernel", probeLinux},
 		{"illumos process", probeIllumosProcess},
 		{"linux process", probeProcess},
-		{"illumos kernel", probeIllumosMemory},
+		{"illumos kernel, by search", probeIllumosMemory},
 		{"raw machine", probeRawMachine},
 		{"object file", probeImage},
 	}

@@ -306,7 +306,7 @@ func TestRawMachineStatus(t *testing.T) {
 		t.Error(d)
 	}
 	for _, line := range lines[1 : len(lines)-3] {
-		if !strings.Contains(line, "kernel: ") {
+		if !strings.Contains(line, " kernel") || !strings.Contains(line, ": ") {
 			t.Errorf("no reason: %s", line)
 		}
 	}
