@@ -1,14 +1,11 @@
 package vm_test
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
-	"math/rand"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/xmdb/xmdb/cmd/modtest"
 	"github.com/xmdb/xmdb/core/mem"
@@ -17,71 +14,12 @@ import (
 	"github.com/xmdb/xmdb/modules/kernel"
 	"github.com/xmdb/xmdb/modules/linux"
 	"github.com/xmdb/xmdb/modules/vm"
-	"github.com/xmdb/xmdb/targets/linuxdump"
 )
 
-// spoiltHost is a Linux host whose memory is another than in its dump: words that are
-// written, and, if seed is not zero, one word in each of some blocks.
-type spoiltHost struct {
-	*linuxdump.Target
-	words map[uint64]uint64 // by physical address, a multiple of 8
-	seed  int64
-}
-
-func (h *spoiltHost) Physical() mem.Space { return spoiltSpace{h.Target.Physical(), h} }
-
-type spoiltSpace struct {
-	mem.Space
-	h *spoiltHost
-}
-
-// word is what has taken the place of that at an address.
-func (h *spoiltHost) word(at uint64) (word uint64, is bool) {
-	const block, oneIn = 512, 16
-	if w, ok := h.words[at]; ok || h.seed == 0 {
-		return w, ok
-	}
-	r := rand.New(rand.NewSource(h.seed ^ int64(at/block)*2654435761))
-	if r.Intn(oneIn) != 0 || at/8%(block/8) != uint64(r.Intn(block/8)) {
-		return 0, false
-	}
-	switch word = r.Uint64(); r.Intn(4) {
-	case 0:
-		word = 0
-	case 1:
-		word = 0xffff888000000000 | word&0xfffffff8
-	case 2:
-		word &= 0xff
-	}
-	return word, true
-}
-
-func (s spoiltSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
-	n, err := s.Space.ReadAt(p, a)
-	if len(s.h.words) == 0 && s.h.seed == 0 {
-		return n, err
-	}
-	for at := uint64(a) &^ 7; at < uint64(a)+uint64(n); at += 8 {
-		word, is := s.h.word(at)
-		for i := range uint64(8) {
-			if o := at + i - uint64(a); is && at+i >= uint64(a) && o < uint64(n) {
-				p[o] = byte(word >> (8 * i))
-			}
-		}
-	}
-	return n, err
-}
-
 // openSpoilt opens a host that is not spoilt yet.
-func openSpoilt(t *testing.T) (*modtest.Session, *spoiltHost) {
+func openSpoilt(t *testing.T) (*modtest.Session, *modtest.Spoilt) {
 	t.Helper()
-	d := guest.Dumps(t, guest.BackportsKernel)
-	target, err := linuxdump.Open(t.Context(), []string{d.File(guest.ELF)}, linuxdump.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &spoiltHost{Target: target, words: map[uint64]uint64{}}
-	return modtest.OpenTarget(t, h, linux.Module(), vm.Module()), h
+	return modtest.OpenSpoilt(t, guest.Dumps(t, guest.BackportsKernel).File(guest.ELF), linux.Module(), vm.Module())
 }
 
 // named puts the names of the host's machines in the place of ONE and TWO, which are their
@@ -97,30 +35,16 @@ func named(t *testing.T, s *modtest.Session, text string) string {
 	return text
 }
 
-// reread makes the session forget what it read.
-func reread(s *modtest.Session) {
-	s.Context().System.(system.Refresher).Refresh()
-	s.Changed()
-}
-
 // TestLinuxSpoilt runs every command on hosts whose memory is damaged anywhere, and each
 // ends. The kernel is found before the damage comes.
 func TestLinuxSpoilt(t *testing.T) {
 	for seed := int64(1); seed <= 4; seed++ {
 		s, h := openSpoilt(t)
 		enter := named(t, s, "::guest -r TWO")
-		h.seed = seed
-		reread(s)
-		for _, cmd := range []string{"::vm -v", "::vcpu -v", "::vmmem", "::vlapic -v", "::vioapic -a", "::vatpic", "::vatpit", "::walk vcpu", "::walk vmmem",
-			enter, "::vcpus", "1000::dis", "0::vtop -v", "1000/20X", "::guest -"} {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-			err := s.Eval.Eval(ctx, s.Session, cmd)
-			s.Out.Flush()
-			if ctx.Err() != nil {
-				t.Errorf("seed %d: %s has no end: %v", seed, cmd, err)
-			}
-			cancel()
-		}
+		h.Seed = seed
+		s.Reread()
+		s.Ends("::vm -v", "::vcpu -v", "::vmmem", "::vlapic -v", "::vioapic -a", "::vatpic", "::vatpit", "::walk vcpu", "::walk vmmem",
+			enter, "::vcpus", "1000::dis", "0::vtop -v", "1000/20X", "::guest -")
 	}
 }
 
@@ -192,8 +116,8 @@ func TestLinuxNonsense(t *testing.T) {
 				mask = 1<<(8*f.Size) - 1
 			}
 			shift := at & 7 * 8
-			h.words[pa] = old&^(mask<<shift) | x.word(at)&mask<<shift
-			reread(s)
+			h.Words[pa] = old&^(mask<<shift) | x.word(at)&mask<<shift
+			s.Reread()
 			r := s.Run(x.cmd)
 			if !regexp.MustCompile("(?m)" + out).MatchString(r.Out) {
 				t.Errorf("%s: %q has no %q", x.cmd, r.Out, out)
@@ -233,7 +157,7 @@ func TestLinuxUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.words[pa] = old | 1<<(at&7*8)
-	reread(s)
+	h.Words[pa] = old | 1<<(at&7*8)
+	s.Reread()
 	s.Run(fmt.Sprintf("%x::vcpu -v", vcpus[0].Addr)).OK().Match(`IO +\? +\? `).Match(`%rax +=? *\? .*%rbx +=? *\? `).Match(`encrypted`)
 }
