@@ -60,6 +60,25 @@ const (
 	HasCS
 )
 
+// Set sets a register by its name in lower case (cr3, efer), as it then is known; it tells
+// whether there is one of the name.
+func (r *SystemRegs) Set(name string, v uint64) bool {
+	for _, s := range []struct {
+		name string
+		to   *uint64
+		bit  SystemRegSet
+	}{
+		{"cr0", &r.CR0, HasCR0}, {"cr2", &r.CR2, HasCR2}, {"cr3", &r.CR3, HasCR3}, {"cr4", &r.CR4, HasCR4}, {"cr8", &r.CR8, HasCR8},
+		{"efer", &r.EFER, HasEFER},
+	} {
+		if s.name == name {
+			*s.to, r.Known = v, r.Known|s.bit
+			return true
+		}
+	}
+	return false
+}
+
 // Has tells whether all of a set are known.
 func (r *SystemRegs) Has(s SystemRegSet) bool { return r.Known&s == s }
 

@@ -20,8 +20,6 @@ type dentryLayout struct {
 	Parent kernel.Field `ctf:"d_parent"`
 	Name   kernel.Field `ctf:"d_name.name"`
 	Len    kernel.Field `ctf:"d_name.len"`
-	Inode  kernel.Field `ctf:"d_inode"`
-	SB     kernel.Field `ctf:"d_sb"`
 }
 
 func readDentry(v *kernel.View, addr uint64) (*dentryLayout, []byte, error) {
@@ -48,7 +46,6 @@ type mountLayout struct {
 	SB     kernel.Field `ctf:"mnt.mnt_sb"`
 	Flags  kernel.Field `ctf:"mnt.mnt_flags"`
 	Source kernel.Field `ctf:"mnt_devname"`
-	NS     kernel.Field `ctf:"mnt_ns"`
 	List   kernel.Field `ctf:"mnt_list,optional"` // in a list until 6.8, then in a tree
 	Node   kernel.Field `ctf:"mnt_node,optional"`
 }
@@ -110,19 +107,16 @@ func filePath(v *kernel.View, dentry, vfs uint64) (string, error) {
 }
 
 // rootPath is the root directory of a task, in the tree of mounts that it sees.
-func rootPath(v *kernel.View, t *task) (string, error) { return fsPath(v, t, "root") }
-
-// fsPath is a directory of a task: "root" or "pwd".
-func fsPath(v *kernel.View, t *task, which string) (string, error) {
+func rootPath(v *kernel.View, t *task) (string, error) {
 	fs := t.l.FS.Of(t.b)
 	if fs == 0 {
 		return "", fmt.Errorf("task %x has no directories", t.addr)
 	}
-	mnt, err := v.Member("struct fs_struct", which+".mnt")
+	mnt, err := v.Member("struct fs_struct", "root.mnt")
 	if err != nil {
 		return "", err
 	}
-	d, err := v.Member("struct fs_struct", which+".dentry")
+	d, err := v.Member("struct fs_struct", "root.dentry")
 	if err != nil {
 		return "", err
 	}

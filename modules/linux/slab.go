@@ -24,7 +24,6 @@ type cacheLayout struct {
 	CPU    kernel.Field `ctf:"cpu_slab"`
 	Nodes  kernel.Field `ctf:"node"`
 	Link   kernel.Field `ctf:"list"`
-	Flags  kernel.Field `ctf:"flags"`
 }
 
 // cache is a cache of objects.
@@ -74,7 +73,6 @@ type slabLayout struct {
 	Struct   uint64       `ctf:"sizeof"`
 	Cache    kernel.Field `ctf:"slab_cache"`
 	Link     kernel.Field `ctf:"slab_list|lru"`
-	Next     kernel.Field `ctf:"next"`
 	Freelist kernel.Field `ctf:"freelist"`
 	Counters kernel.Field `ctf:"counters"` // inuse:16 objects:15 frozen:1
 }
@@ -108,7 +106,6 @@ func readSlab(v *kernel.View, p *pages, addr uint64) (s slab, err error) {
 // nodeLayout is struct kmem_cache_node.
 type nodeLayout struct {
 	Size    uint64       `ctf:"sizeof"`
-	Count   kernel.Field `ctf:"nr_partial"`
 	Partial kernel.Field `ctf:"partial"`
 	Slabs   kernel.Field `ctf:"nr_slabs.counter,optional"`
 	Objects kernel.Field `ctf:"total_objects.counter,optional"`

@@ -33,8 +33,6 @@ type taskLayout struct {
 	OnCPU      kernel.Field `ctf:"on_cpu,optional"`
 	Prio       kernel.Field `ctf:"prio"`
 	StartTime  kernel.Field `ctf:"start_boottime|real_start_time,optional"` // nanoseconds since boot
-	UTime      kernel.Field `ctf:"utime,optional"`
-	STime      kernel.Field `ctf:"stime,optional"`
 }
 
 // Flags of task_struct: include/linux/sched.h.
@@ -74,7 +72,6 @@ func (t *task) running() bool { return t.l.OnCPU.Of(t.b) != 0 }
 // States of a task: TASK_* of include/linux/sched.h. Their numbers are part of what
 // /proc shows, though 4.14 has moved those above 0x10.
 const (
-	taskRunning         = 0x0000
 	taskInterruptible   = 0x0001
 	taskUninterruptible = 0x0002
 	taskStopped         = 0x0004
@@ -84,7 +81,6 @@ const (
 	taskParked          = 0x0040
 	taskDead            = 0x0080
 	taskNoLoad          = 0x0400
-	taskIdle            = taskUninterruptible | taskNoLoad
 )
 
 // taskStates are the states in the order in which fs/proc/array.c gives them letters.

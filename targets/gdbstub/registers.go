@@ -40,19 +40,10 @@ func (d *description) decode(answer []byte) (*system.Processor, error) {
 // those of the system).
 func setRegister(p *system.Processor, name string, v uint64) {
 	s := &p.System
+	if s.Set(name, v) {
+		return
+	}
 	switch name {
-	case "cr0":
-		s.CR0, s.Known = v, s.Known|system.HasCR0
-	case "cr2":
-		s.CR2, s.Known = v, s.Known|system.HasCR2
-	case "cr3":
-		s.CR3, s.Known = v, s.Known|system.HasCR3
-	case "cr4":
-		s.CR4, s.Known = v, s.Known|system.HasCR4
-	case "cr8":
-		s.CR8, s.Known = v, s.Known|system.HasCR8
-	case "efer":
-		s.EFER, s.Known = v, s.Known|system.HasEFER
 	case "k_gs_base":
 		s.KernelGSBase, s.Known = v, s.Known|system.HasKernelGSBase
 	case "fs_base", "gs_base":

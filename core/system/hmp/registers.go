@@ -80,18 +80,10 @@ func registerPair(p *system.Processor, name, value string) {
 	if err != nil {
 		return
 	}
-	s := &p.System
+	if p.System.Set(strings.ToLower(name), v) {
+		return
+	}
 	switch name {
-	case "CR0":
-		s.CR0, s.Known = v, s.Known|system.HasCR0
-	case "CR2":
-		s.CR2, s.Known = v, s.Known|system.HasCR2
-	case "CR3":
-		s.CR3, s.Known = v, s.Known|system.HasCR3
-	case "CR4":
-		s.CR4, s.Known = v, s.Known|system.HasCR4
-	case "EFER":
-		s.EFER, s.Known = v, s.Known|system.HasEFER
 	case "HLT":
 		p.Halted = v != 0
 	case "RFL", "EFL":
