@@ -13,6 +13,7 @@ import (
 
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/system"
+	"github.com/xmdb/xmdb/fixtures"
 	"github.com/xmdb/xmdb/fixtures/tinyvm"
 )
 
@@ -235,11 +236,9 @@ func TestEvents(t *testing.T) {
 // TestVirsh goes by a virsh in PATH that passes commands on to a real monitor.
 func TestVirsh(t *testing.T) {
 	vm := tinyvm.Start(t, append([]string{"-name", "guest=tiny,debug-threads=on"}, ramArgs...)...)
-	if _, err := os.Stat("/usr/bin/python3"); err != nil {
-		t.Skip("/usr/bin/python3 is not installed")
-	}
+	fixtures.Need(t, "python3")
 	dir := t.TempDir()
-	script := fmt.Sprintf(`#!/usr/bin/python3
+	script := fmt.Sprintf(`#!/usr/bin/env python3
 import json, socket, sys
 if sys.argv[1:3] != ["qemu-monitor-command", "tiny"]:
     sys.exit("error: failed to get domain '%%s'" %% sys.argv[2])
