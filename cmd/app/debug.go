@@ -22,13 +22,13 @@ func (a *app) debugOptions() dwarf.Options {
 	if progress("") == nil {
 		return o // standard error is no terminal
 	}
-	show, last := progress("reading debug data"), uint64(0)
-	o.Progress = func(done, total uint64) {
+	show, last := progress("reading debug data"), int64(0)
+	o.Progress = func(done, total int64) {
 		if done < last { // another file
 			show = progress("reading debug data")
 		}
 		last = done
-		show(int64(done), int64(total))
+		show(done, total)
 	}
 	return o
 }

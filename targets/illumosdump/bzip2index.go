@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // bzPart is one block of bzip2 in a stream of the dump.
@@ -66,8 +68,8 @@ func (s *bzStream) bytes(b []byte) error {
 
 // stream decompresses all blocks. What cannot be read ends it, for that stream;
 // that the data ends is no reason to complain.
-func (s *bzStream) stream(ctx context.Context, chunks []chunk, progress func(n uint64)) (why error, err error) {
-	src := &chunkReader{r: s.a.r, chunks: chunks, progress: progress}
+func (s *bzStream) stream(ctx context.Context, chunks []chunk, m *out.Meter) (why error, err error) {
+	src := &chunkReader{r: s.a.r, chunks: chunks, meter: m}
 	r := &bitReader{next: src.next}
 	d := bzDecoders.Get().(*bzDecoder)
 	defer bzDecoders.Put(d)
@@ -132,10 +134,10 @@ func (s *bzStream) cut() {
 
 // chunkReader gives the bytes of a stream block by block.
 type chunkReader struct {
-	r        io.ReaderAt
-	chunks   []chunk
-	buf      []byte
-	progress func(n uint64)
+	r      io.ReaderAt
+	chunks []chunk
+	buf    []byte
+	meter  *out.Meter
 }
 
 func (c *chunkReader) next() []byte {
@@ -151,6 +153,6 @@ func (c *chunkReader) next() []byte {
 	if n < int(this.n) {
 		c.chunks = nil
 	}
-	c.progress(uint64(this.n))
+	c.meter.Add(int64(this.n))
 	return c.buf[:n]
 }

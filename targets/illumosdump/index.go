@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
+
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // index is what has to be found out once to read a vmdump.N: where its pages are,
@@ -29,11 +30,9 @@ type index struct {
 // makeIndex goes through the data area of a vmdump.N. What cannot be read is no
 // error: the index has the rest.
 func makeIndex(ctx context.Context, t *Target, a *area, cut bool) (*index, error) {
-	m := &meter{total: int64(a.end - min(a.off, a.end)), show: t.progress}
-	defer m.end()
-	o, err := a.scan(ctx, func(done uint64) {
-		m.at(int64(done))
-	})
+	m := out.NewMeter(int64(a.end-min(a.off, a.end)), t.progress)
+	defer m.End()
+	o, err := a.scan(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +54,7 @@ func makeIndex(ctx context.Context, t *Target, a *area, cut bool) (*index, error
 }
 
 // readStreams finds the pages in the streams.
-func (x *index) readStreams(ctx context.Context, a *area, o *outline, m *meter) error {
+func (x *index) readStreams(ctx context.Context, a *area, o *outline, m *out.Meter) error {
 	x.bzip2 = a.usesBzip2(o.chunks)
 	a.budget.Store(int64(a.pages*(a.pageSize+streamHeaderSize)) + 1)
 	singles := x.segs
@@ -67,9 +66,9 @@ func (x *index) readStreams(ctx context.Context, a *area, o *outline, m *meter) 
 		var why error
 		lz, bz := lzjbStream{a: a}, bzStream{a: a, tag: tag}
 		if x.bzip2 {
-			why, err = bz.stream(ctx, o.chunks[tag], m.add)
+			why, err = bz.stream(ctx, o.chunks[tag], m)
 		} else {
-			why, err = lz.stream(ctx, o.chunks[tag], m.add)
+			why, err = lz.stream(ctx, o.chunks[tag], m)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -120,37 +119,6 @@ func (a *area) usesBzip2(chunks [][]chunk) bool {
 		}
 	}
 	return false
-}
-
-// meter tells how far reading has come.
-type meter struct {
-	total int64
-	show  func(done, total int64)
-	done  atomic.Int64
-	mu    sync.Mutex
-}
-
-func (m *meter) add(n uint64) { m.tell(m.done.Add(int64(n))) }
-
-func (m *meter) at(done int64) {
-	m.done.Store(done)
-	m.tell(done)
-}
-
-// tell keeps less than all until the end, which takes the line away.
-func (m *meter) tell(done int64) {
-	if m.show == nil {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.show(min(done, m.total-1), m.total)
-}
-
-func (m *meter) end() {
-	if m.show != nil {
-		m.show(m.total, m.total)
-	}
 }
 
 // newPages makes the reader of the pages that an index knows.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"runtime"
 	"sync"
+
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // streamHeader is dumpstreamhdr_t: which pages follow.
@@ -104,7 +106,7 @@ func (s *lzjbStream) block(b []byte, off uint64) error {
 
 // stream walks all blocks of a stream. What cannot be read ends it, for that
 // stream.
-func (s *lzjbStream) stream(ctx context.Context, chunks []chunk, progress func(n uint64)) (why error, err error) {
+func (s *lzjbStream) stream(ctx context.Context, chunks []chunk, m *out.Meter) (why error, err error) {
 	var buf []byte
 	for _, c := range chunks {
 		if err := ctx.Err(); err != nil {
@@ -117,7 +119,7 @@ func (s *lzjbStream) stream(ctx context.Context, chunks []chunk, progress func(n
 		if err := s.block(buf[:got], c.off); err != nil {
 			return fmt.Errorf("%w in the block at offset %#x", err, c.off), nil
 		}
-		progress(uint64(c.n))
+		m.Add(int64(c.n))
 	}
 	return nil, nil
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/system"
 )
 
@@ -243,8 +244,9 @@ const (
 func (w *saver) writePages(ctx context.Context, f *os.File) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var next, done atomic.Uint64
-	var mu sync.Mutex
+	var next atomic.Uint64
+	m := out.NewMeter(int64(w.n), w.Progress)
+	defer m.End()
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Add(1)
@@ -261,18 +263,11 @@ func (w *saver) writePages(ctx context.Context, f *os.File) error {
 					cancel(err)
 					return
 				}
-				if n := done.Add(to - from); w.Progress != nil {
-					mu.Lock()
-					w.Progress(int64(min(n, w.n-1)), int64(w.n))
-					mu.Unlock()
-				}
+				m.Add(int64(to - from))
 			}
 		}()
 	}
 	wg.Wait()
-	if w.Progress != nil {
-		w.Progress(int64(w.n), int64(w.n))
-	}
 	return context.Cause(ctx)
 }
 

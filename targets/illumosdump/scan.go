@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // A chunk is one block of a stream in the file.
@@ -61,16 +63,18 @@ type area struct {
 // scan goes from word to word through the data area. A word is a tag of 12 bits
 // and a size of 20: tag 0 is a page, another the stream that the block is of, and
 // a word of zeros is the end.
-func (a *area) scan(ctx context.Context, progress func(done uint64)) (*outline, error) {
+func (a *area) scan(ctx context.Context, m *out.Meter) (*outline, error) {
 	o := &outline{}
 	w := words{r: a.r, end: a.end}
+	told := a.off
 	for off, turn := a.off, 0; ; turn++ {
 		if turn&0x3fff == 0 {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 			if len(o.chunks) == 0 { // to hop over blocks takes no time
-				progress(off - a.off)
+				m.Add(int64(off - told))
+				told = off
 			}
 		}
 		if o.count >= a.pages && len(o.chunks) == 0 {

@@ -14,7 +14,7 @@ import (
 func cached(t *testing.T, path string, s *store.Store) (*Data, *int) {
 	t.Helper()
 	passes := new(int)
-	d := open(t, path, Options{Cache: s, Progress: func(done, total uint64) {
+	d := open(t, path, Options{Cache: s, Progress: func(done, total int64) {
 		if done == total {
 			*passes++
 		}

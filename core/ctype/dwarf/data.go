@@ -25,7 +25,7 @@ type Options struct {
 	Context func() context.Context
 	// Progress, if set, is called from one goroutine at a time while the whole
 	// file is being read.
-	Progress func(doneBytes, totalBytes uint64)
+	Progress func(doneBytes, totalBytes int64)
 	// Warn, if set, is told what a user should know of the file, once: that its own
 	// index of names is wrong.
 	Warn func(string)

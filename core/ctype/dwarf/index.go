@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/xmdb/xmdb/core/out"
 )
 
 // entry is a name in the index: its hash, and the DIE with its class on top.
@@ -121,8 +123,8 @@ func (d *Data) buildIndex(ctx context.Context, deep bool) (*index, error) {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	var next atomic.Int64
-	var done, reported atomic.Uint64
-	var progress sync.Mutex
+	m := out.NewMeter(int64(total), d.opts.Progress)
+	defer m.End()
 	scans := make([]*scanner, workers)
 	var wg sync.WaitGroup
 	for w := range workers {
@@ -135,12 +137,7 @@ func (d *Data) buildIndex(ctx context.Context, deep bool) (*index, error) {
 					return
 				}
 				s.unit(i)
-				now := done.Add(hs[i].size)
-				if d.opts.Progress != nil && now-reported.Load() > total/200 && progress.TryLock() {
-					reported.Store(now)
-					d.opts.Progress(now, total)
-					progress.Unlock()
-				}
+				m.Add(int64(hs[i].size))
 			}
 		}
 		if w == workers-1 {
@@ -152,9 +149,6 @@ func (d *Data) buildIndex(ctx context.Context, deep bool) (*index, error) {
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, err
-	}
-	if d.opts.Progress != nil && reported.Load() != total {
-		d.opts.Progress(total, total)
 	}
 	return mergeIndex(scans), nil
 }
