@@ -17,7 +17,7 @@ const module = "github.com/xmdb/xmdb/"
 // coreOrder is core from top to bottom: a package imports only packages below
 // it. "core" itself is the second.
 var coreOrder = []string{"interp", "core", "control", "system", "value", "unwind", "arch", "ctype", "sym",
-	"mem", "out", "lang", "line", "store"}
+	"mem", "out", "lang", "line", "store", "lz"}
 
 // above lists, for each part of the tree, the parts that it may import.
 var above = map[string][]string{

@@ -241,13 +241,3 @@ func FuzzLZ4(f *testing.F) {
 		}
 	})
 }
-
-func FuzzLZ4Block(f *testing.F) {
-	f.Add([]byte("\x15a\x01\x00\x50aaaaa"), []byte("window"))
-	f.Fuzz(func(t *testing.T, src, window []byte) {
-		out, _ := lz4Block(bytes.Clone(window), src, len(window)+1<<16)
-		if len(out) > len(window)+1<<16 || !bytes.HasPrefix(out, window) {
-			t.Errorf("%d bytes", len(out))
-		}
-	})
-}

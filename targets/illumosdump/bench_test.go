@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/xmdb/xmdb/core/lz"
 	"github.com/xmdb/xmdb/core/mem"
 )
 
@@ -46,7 +47,7 @@ func BenchmarkLZJB(b *testing.B) {
 	b.SetBytes(4096)
 	i := 0
 	for b.Loop() {
-		if !unlzjb(dst, src[i%len(src)]) {
+		if !lz.LZJB(dst, src[i%len(src)]) {
 			b.Fatal("bad page")
 		}
 		i++

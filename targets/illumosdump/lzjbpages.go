@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/xmdb/xmdb/core/lz"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/system"
 )
@@ -97,7 +98,7 @@ func (p *lzjbPages) page(i uint64) ([]byte, error) {
 		return nil, err
 	}
 	dst := make([]byte, p.size)
-	if !unlzjb(dst, src) {
+	if !lz.LZJB(dst, src) {
 		return nil, damaged("page %d of the dump does not decompress", i)
 	}
 	p.cache.put(i, dst)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/arch"
+	"github.com/xmdb/xmdb/core/lz"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/store"
 	"github.com/xmdb/xmdb/core/system"
@@ -279,7 +280,7 @@ func (t *Target) decompressKSyms(n uint64) {
 		return // more than a copy of 66 bytes for two makes
 	}
 	src, dst := make([]byte, n), make([]byte, t.h.ksymsSize)
-	if got, _ := r.ReadAt(src, 0); got < len(src) || !unlzjb(dst, src) {
+	if got, _ := r.ReadAt(src, 0); got < len(src) || !lz.LZJB(dst, src) {
 		return
 	}
 	t.ksyms, t.ksymsSize = bytes.NewReader(dst), int64(len(dst))

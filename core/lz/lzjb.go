@@ -1,18 +1,21 @@
-package illumosdump
+package lz
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
-// unlzjb decompresses src into all of dst; false if src is not what compress makes
+// LZJB decompresses src into all of dst; false if src is not what compress makes
 // of len(dst) bytes. A src as long as dst is dst as it is.
 //
 // The stream is groups of a byte of flags and, for each of its bits from the
 // lowest on, a byte as it is (0) or two bytes of a copy (1): six bits of length
 // less three, ten of distance back. It ends where dst is full.
-func unlzjb(dst, src []byte) bool {
+func LZJB(dst, src []byte) bool {
 	if len(src) >= len(dst) {
 		return copy(dst, src) == len(dst) && len(src) == len(dst)
 	}
-	d, s, ok := unlzjbFast(dst, src)
+	d, s, ok := lzjbFast(dst, src)
 	if !ok {
 		return false
 	}
@@ -55,15 +58,15 @@ const (
 	groupOut = 8*66 + 8
 )
 
-// unlzjbFast does as many groups as are safe to do without looking at the ends:
+// lzjbFast does as many groups as are safe to do without looking at the ends:
 // copies go by words and may write further than they should, which the next one
 // mends.
-func unlzjbFast(dst, src []byte) (d, s int, ok bool) {
+func lzjbFast(dst, src []byte) (d, s int, ok bool) {
 	for s+groupIn <= len(src) && d+groupOut <= len(dst) {
 		flags := uint(src[s])
 		s++
 		if flags == 0 {
-			le.PutUint64(dst[d:], le.Uint64(src[s:]))
+			binary.LittleEndian.PutUint64(dst[d:], binary.LittleEndian.Uint64(src[s:]))
 			d += 8
 			s += 8
 			continue
@@ -71,7 +74,7 @@ func unlzjbFast(dst, src []byte) (d, s int, ok bool) {
 		for left := 8; left > 0; left-- {
 			// Bytes as they are up to the next copy.
 			n := min(bits.TrailingZeros(flags), left)
-			le.PutUint64(dst[d:], le.Uint64(src[s:]))
+			binary.LittleEndian.PutUint64(dst[d:], binary.LittleEndian.Uint64(src[s:]))
 			d += n
 			s += n
 			if left -= n; left == 0 {
@@ -96,7 +99,7 @@ func unlzjbFast(dst, src []byte) (d, s int, ok bool) {
 func copyBack(dst []byte, d, dist, n int) {
 	if dist >= n { // do not overlap
 		if n <= 8 {
-			le.PutUint64(dst[d:], le.Uint64(dst[d-dist:]))
+			binary.LittleEndian.PutUint64(dst[d:], binary.LittleEndian.Uint64(dst[d-dist:]))
 			return
 		}
 		copy(dst[d:d+n], dst[d-dist:])
@@ -104,7 +107,7 @@ func copyBack(dst []byte, d, dist, n int) {
 	}
 	if dist >= 8 {
 		for k := 0; k < n; k += 8 {
-			le.PutUint64(dst[d+k:], le.Uint64(dst[d+k-dist:]))
+			binary.LittleEndian.PutUint64(dst[d+k:], binary.LittleEndian.Uint64(dst[d+k-dist:]))
 		}
 		return
 	}
@@ -116,7 +119,7 @@ func copyBack(dst []byte, d, dist, n int) {
 		}
 		w := uint64(b) * 0x0101010101010101
 		for k := 0; k < n; k += 8 {
-			le.PutUint64(dst[d+k:], w)
+			binary.LittleEndian.PutUint64(dst[d+k:], w)
 		}
 		return
 	}
@@ -126,6 +129,6 @@ func copyBack(dst []byte, d, dist, n int) {
 		dst[d+k] = dst[d+k-dist]
 	}
 	for k := far; k < n; k += 8 {
-		le.PutUint64(dst[d+k:], le.Uint64(dst[d+k-far:]))
+		binary.LittleEndian.PutUint64(dst[d+k:], binary.LittleEndian.Uint64(dst[d+k-far:]))
 	}
 }

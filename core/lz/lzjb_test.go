@@ -1,4 +1,4 @@
-package illumosdump
+package lz
 
 import (
 	"bytes"
@@ -54,7 +54,7 @@ func compareLZJB(t *testing.T, src []byte) bool {
 	t.Helper()
 	dst := make([]byte, 4096)
 	want, wantOK := slow(len(dst), src)
-	ok := unlzjb(dst, src)
+	ok := LZJB(dst, src)
 	if ok != wantOK || ok && !bytes.Equal(dst, want) {
 		t.Fatalf("%x: %v, by the byte-wise decoder %v", src, ok, wantOK)
 	}
