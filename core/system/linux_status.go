@@ -116,11 +116,26 @@ func (k *LinuxKernel) Status(p *out.Printer) {
 	fmt.Fprintf(p, "operating system: %s %s (%s)\n", u.Release, u.Version, u.Machine)
 	if s := k.PanicMessage(); s != "" {
 		fmt.Fprintf(p, "panic message: %s\n", s)
+		k.statusPanic(p)
 	}
 	if t := k.Taint(); t != "" {
 		fmt.Fprintf(p, "tainted: %s\n", t)
 	}
 	k.statusKernel(p)
+}
+
+// statusPanic writes where it panicked: CPU, task, process.
+func (k *LinuxKernel) statusPanic(p *out.Printer) {
+	cpu := k.PanicCPU()
+	task := k.RepresentativeThread()
+	line := fmt.Sprintf("panicking thread: %x, CPU %d", task, cpu)
+	if pid, err := k.uintMember("struct task_struct", "pid", task); err == nil {
+		line += fmt.Sprintf(", PID %d", int32(pid))
+	}
+	if comm, err := k.stringMember("struct task_struct", "comm", task); err == nil {
+		line += fmt.Sprintf(" (%s)", comm)
+	}
+	fmt.Fprintln(p, line)
 }
 
 // statusKernel writes how the kernel was found.
@@ -181,71 +196,6 @@ func (k *LinuxKernel) Taint() string {
 		}
 	}
 	return string(s)
-}
-
-// panicMark begins the message of a panic in the log; once all is printed it comes again
-// between panicEnd and panicStop.
-const (
-	panicMark = "Kernel panic - not syncing: "
-	panicEnd  = "---[ end " + panicMark
-	panicStop = " ]---"
-)
-
-// maxLog bounds what is looked through of the log: CONFIG_LOG_BUF_SHIFT is at most 25.
-const maxLog = 32 << 20
-
-// PanicMessage is what the kernel said when it panicked, as its log has it; "" if it did
-// not panic.
-func (k *LinuxKernel) PanicMessage() string {
-	if k.PanicCPU() < 0 {
-		return ""
-	}
-	if text := panicText(k.logBytes()); text != "" {
-		return text
-	}
-	return "not in the log"
-}
-
-// panicText finds the message of a panic in a log. Records lie beside one another with
-// bytes of other meaning between them, so that a message ends where text does.
-func panicText(log []byte) string {
-	end := func(r rune) bool { return r < ' ' || r > '~' }
-	cut := func(b []byte) []byte {
-		if i := bytes.IndexFunc(b, end); i >= 0 {
-			b = b[:i]
-		}
-		return b[:min(len(b), maxBanner)]
-	}
-	if i := bytes.LastIndex(log, []byte(panicEnd)); i >= 0 {
-		if text, _, ok := bytes.Cut(cut(log[i+len(panicEnd):]), []byte(panicStop)); ok {
-			return string(text)
-		}
-	}
-	if i := bytes.Index(log, []byte(panicMark)); i >= 0 {
-		return string(cut(log[i+len(panicMark):]))
-	}
-	return ""
-}
-
-// logBytes is the text of the log, its records in the order in which they lie: the ring
-// of printk since 5.10, the plain buffer before.
-func (k *LinuxKernel) logBytes() []byte {
-	at, size := uint64(0), uint64(0)
-	if prb, err := k.Uint("prb", 8); err == nil {
-		at, _ = k.uintMember("struct printk_ringbuffer", "text_data_ring.data", prb)
-		if bits, err := k.uintMember("struct printk_ringbuffer", "text_data_ring.size_bits", prb); err == nil && bits < 32 {
-			size = 1 << bits
-		}
-	} else {
-		at, _ = k.Uint("log_buf", 8)
-		size, _ = k.Uint("log_buf_len", 4)
-	}
-	if at == 0 || size == 0 || size > maxLog {
-		return nil
-	}
-	b := make([]byte, size)
-	n, _ := k.space.ReadAt(b, mem.Addr(at))
-	return b[:n]
 }
 
 // Variable implements core.Variables: b, d, t, e and m as of any program: where the

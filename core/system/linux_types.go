@@ -269,3 +269,13 @@ func (k *LinuxKernel) uintMember(typ, names string, addr uint64) (uint64, error)
 	}
 	return mem.ReadUint(k.space, mem.Addr(addr+m.off), int(m.size), binary.LittleEndian)
 }
+
+// stringMember reads the text in an array of characters that is a member of the structure
+// at addr, up to its NUL.
+func (k *LinuxKernel) stringMember(typ, name string, addr uint64) (string, error) {
+	m, err := k.member(typ, name)
+	if err != nil {
+		return "", err
+	}
+	return mem.ReadString(k.space, mem.Addr(addr+m.off), int(m.size))
+}
