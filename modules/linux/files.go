@@ -200,11 +200,11 @@ func describeFile(v *kernel.View, addr uint64) (typ string, pos uint64, path str
 	case "pipefs":
 		return typ, pos, fmt.Sprintf("pipe:[%d]", il.Ino.Of(ib)), nil
 	case "anon_inodefs":
-		dl, db, err := readDentry(v, l.Dentry.Of(b))
+		k, err := kernelOf(v.Session())
 		if err != nil {
 			return typ, pos, "", err
 		}
-		name, err := dentryName(v, dl, db)
+		name, err := k.DentryName(l.Dentry.Of(b))
 		return typ, pos, "anon_inode:" + name, err
 	}
 	path, err = filePath(v, l.Dentry.Of(b), l.Mount.Of(b))

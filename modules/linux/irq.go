@@ -26,20 +26,18 @@ func irqDcmds() []*core.Dcmd {
 }
 
 func irqWalkers() []*core.Walker {
-	return []*core.Walker{walker("irq", "descriptors of interrupts", "struct irq_desc", func(v *kernel.View) iter.Seq2[uint64, error] {
-		return values(irqDescs(v))
-	})}
+	return []*core.Walker{walker("irq", "descriptors of interrupts", "struct irq_desc", irqDescs)}
 }
 
 // irqDescs yields the descriptors by number: a radix tree until 6.4, then a maple tree;
 // an array where interrupts are not sparse.
-func irqDescs(v *kernel.View) iter.Seq2[entry, error] {
+func irqDescs(v *kernel.View) iter.Seq2[uint64, error] {
 	if at, err := address(v, "sparse_irqs"); err == nil {
 		return maple(v, "irq_desc", at)
 	}
 	at, err := address(v, "irq_desc_tree")
 	if err != nil {
-		return func(yield func(entry, error) bool) { yield(entry{}, err) }
+		return failing(err)
 	}
 	return xarray(v, "irq_desc", at)
 }
@@ -56,14 +54,14 @@ type irqLayout struct {
 func runIrqs(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
 	var failed error
-	for e, err := range irqDescs(v) {
+	for a, err := range irqDescs(v) {
 		switch {
 		case err != nil:
 			return err
 		case c.Err() != nil:
 			return core.ErrIntr
 		}
-		l, b, err := read(v, "struct irq_desc", e.Val, func(l *irqLayout) uint64 { return l.Size })
+		l, b, err := read(v, "struct irq_desc", a, func(l *irqLayout) uint64 { return l.Size })
 		if err != nil {
 			if err = told(c, err); err != nil {
 				return err
@@ -75,14 +73,14 @@ func runIrqs(c *core.Ctx) error {
 			continue
 		}
 		if c.PipeOut {
-			c.Emit(e.Val, v.TypeOrNil("struct irq_desc"))
+			c.Emit(a, v.TypeOrNil("struct irq_desc"))
 			continue
 		}
 		chip, cerr := stringAt(v, "struct irq_chip", "name", l.Chip.Of(b))
 		count, nerr := perCPUSum(v, l.Stat.Of(b), 4)
 		actions, aerr := irqActions(c, v, l.Action.Of(b))
-		c.Row(int(l.Number.Of(b)), out.Hex(e.Val), cell(c, chip, cerr, "chip", e.Val), cell(c, count, nerr, "count", e.Val),
-			int(l.Depth.Of(b)), cell(c, actions, aerr, "actions", e.Val))
+		c.Row(int(l.Number.Of(b)), out.Hex(a), cell(c, chip, cerr, "chip", a), cell(c, count, nerr, "count", a),
+			int(l.Depth.Of(b)), cell(c, actions, aerr, "actions", a))
 	}
 	return failed
 }

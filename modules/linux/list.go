@@ -17,7 +17,7 @@ type listLinks struct {
 
 // ring yields the nodes of a list but not its head.
 func ring(v *kernel.View, what string, head uint64) iter.Seq2[uint64, error] {
-	return func(yield func(uint64, error) bool) {
+	return steady(v, func(yield func(uint64, error) bool) {
 		l, err := kernel.Lay[listLinks](v, "struct list_head")
 		if err != nil {
 			yield(0, err)
@@ -48,7 +48,7 @@ func ring(v *kernel.View, what string, head uint64) iter.Seq2[uint64, error] {
 			}
 			at = next
 		}
-	}
+	})
 }
 
 // members yields the objects on a list whose nodes are a member of them.
@@ -68,7 +68,7 @@ const nullsEnd = 1
 
 // chain yields the nodes of an hlist or an hlist_nulls by the address of its head.
 func chain(v *kernel.View, what string, head uint64) iter.Seq2[uint64, error] {
-	return func(yield func(uint64, error) bool) {
+	return steady(v, func(yield func(uint64, error) bool) {
 		met := kernel.Met{}
 		at, err := v.Pointer(head) // hlist_head.first and hlist_node.next are first members
 		if err != nil {
@@ -90,7 +90,7 @@ func chain(v *kernel.View, what string, head uint64) iter.Seq2[uint64, error] {
 			}
 			at = next
 		}
-	}
+	})
 }
 
 // rbNode is struct rb_node (include/linux/rbtree_types.h).
@@ -103,7 +103,7 @@ type rbNode struct {
 // tree yields the nodes of a red-black tree in order, by the address of its rb_root. It
 // keeps a stack of its own: a broken tree may be as deep as it has nodes.
 func tree(v *kernel.View, what string, root uint64) iter.Seq2[uint64, error] {
-	return func(yield func(uint64, error) bool) {
+	return steady(v, func(yield func(uint64, error) bool) {
 		l, err := kernel.Lay[rbNode](v, "struct rb_node")
 		if err != nil {
 			yield(0, err)
@@ -138,7 +138,7 @@ func tree(v *kernel.View, what string, root uint64) iter.Seq2[uint64, error] {
 			}
 			at = last.right
 		}
-	}
+	})
 }
 
 // structureWalkers walk what kernel code keeps its objects in.
@@ -147,9 +147,9 @@ func structureWalkers() []*core.Walker {
 		nodes("list", "nodes of a list by the address of its struct list_head", "struct list_head", ring),
 		nodes("hlist", "nodes of a hash chain by the address of its struct hlist_head", "struct hlist_node", chain),
 		nodes("rbtree", "nodes of a red-black tree by the address of its struct rb_root", "struct rb_node", tree),
-		nodes("xarray", "entries of an array by the address of its struct xarray", "", entriesOf),
-		nodes("radix_tree", "entries of a radix tree by the address of its root", "", entriesOf),
-		nodes("maple_tree", "entries of a tree of ranges by the address of its struct maple_tree", "", rangesOf),
+		nodes("xarray", "entries of an array by the address of its struct xarray", "", xarray),
+		nodes("radix_tree", "entries of a radix tree by the address of its root", "", xarray),
+		nodes("maple_tree", "entries of a tree of ranges by the address of its struct maple_tree", "", maple),
 	}
 }
 
@@ -173,21 +173,22 @@ func nodes(name, descr, typ string, walk func(*kernel.View, string, uint64) iter
 		}}
 }
 
-// entriesOf and rangesOf leave the keys of entries out.
-func entriesOf(v *kernel.View, what string, at uint64) iter.Seq2[uint64, error] {
-	return values(xarray(v, what, at))
-}
-
-func rangesOf(v *kernel.View, what string, at uint64) iter.Seq2[uint64, error] {
-	return values(maple(v, what, at))
-}
-
-func values(list iter.Seq2[entry, error]) iter.Seq2[uint64, error] {
-	return func(yield func(uint64, error) bool) {
-		for e, err := range list {
-			if !yield(e.Val, err) {
+// maple yields the entries of a maple tree, the lowest range first.
+func maple(v *kernel.View, what string, at uint64) iter.Seq2[uint64, error] {
+	return steady(v, func(yield func(uint64, error) bool) {
+		k, err := kernelOf(v.Session())
+		if err != nil {
+			yield(0, err)
+			return
+		}
+		for e, err := range k.MapleTree(at) {
+			if err != nil {
+				yield(0, fmt.Errorf("%s at %x: %w", what, at, err))
+				return
+			}
+			if !yield(e.Val, nil) {
 				return
 			}
 		}
-	}
+	})
 }

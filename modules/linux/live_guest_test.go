@@ -17,7 +17,7 @@ import (
 const busy = `for i in 1 2 3; do (while :; do /bin/busybox true & /bin/busybox true; wait; done) >/dev/null 2>&1 & done; echo started`
 
 // saneMessage is what may be told of a machine that changes while it is read.
-var saneMessage = regexp.MustCompile(`^xmdb: (couldn't read |failed to read |failed to find the stack of thread \w+: |stack of thread |thread \w+ |task \w+ |socket \w+|slab \w+|\w[\w ]* at \w+: the list |[\w ]+ \w+ is (on its list|in its tree) twice|cfs_rq \w+ is there twice|node \w+ of |log: )`)
+var saneMessage = regexp.MustCompile(`^xmdb: (couldn't read |failed to read |failed to find the stack of thread \w+: |stack of thread |thread \w+ |task \w+ |socket \w+|slab \w+|\w[\w ]* at \w+: (the list|maple node) |[\w ]+ \w+ is (on its list|in its tree) twice|cfs_rq \w+ is there twice|node \w+ of |log: )`)
 
 // TestBusyGuest asks a guest that runs, and in which processes come and go, over its
 // shared memory: nothing hangs, most answers are whole, and those that are not say why.

@@ -53,7 +53,7 @@ func waiters(v *kernel.View, typ string, head uint64) (list []waiter, err error)
 	if err != nil {
 		return nil, err
 	}
-	for a, err := range steady(v, members(v, typ, head, l.List)) {
+	for a, err := range members(v, typ, head, l.List) {
 		if err != nil {
 			return list, err
 		}
@@ -187,7 +187,7 @@ func runWaitq(c *core.Ctx) error {
 	if err != nil {
 		return err
 	}
-	for a, err := range steady(v, members(v, "wait_queue_entry", c.Addr+head.Off, l.Entry)) {
+	for a, err := range members(v, "wait_queue_entry", c.Addr+head.Off, l.Entry) {
 		if err != nil {
 			return err
 		}

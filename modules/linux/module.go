@@ -54,6 +54,11 @@ func withTable(c *core.Ctx, t *core.Table) {
 // source yields the addresses of objects of one kind.
 type source func(v *kernel.View) iter.Seq2[uint64, error]
 
+// failing yields nothing but an error.
+func failing(err error) iter.Seq2[uint64, error] {
+	return func(yield func(uint64, error) bool) { yield(0, err) }
+}
+
 // perAddress makes the usual dcmd: a row for the address given, else one for each object
 // there is. What could not be walked to its end is told after the rows.
 func perAddress(all source, row func(*core.Ctx, *kernel.View, uint64) error) func(*core.Ctx) error {

@@ -36,7 +36,7 @@ func mountWalkers() []*core.Walker {
 			return elements(c, "struct mount", func(v *kernel.View) iter.Seq2[uint64, error] {
 				ns, err := mountSpace(v, uint64(start), has)
 				if err != nil {
-					return func(yield func(uint64, error) bool) { yield(0, err) }
+					return failing(err)
 				}
 				return mountsOf(v, ns)
 			})
@@ -140,7 +140,7 @@ func mountsOf(v *kernel.View, ns uint64) iter.Seq2[uint64, error] {
 			}
 			nodes, link = tree(v, "mount", ns+root.Off), l.Node
 		}
-		for a, err := range steady(v, nodes) {
+		for a, err := range nodes {
 			if !yield(a-link.Off, err) {
 				return
 			}
@@ -167,7 +167,7 @@ func mountRow(c *core.Ctx, v *kernel.View, addr uint64) error {
 	sb := l.SB.Of(b)
 	typ, err := fsType(v, sb)
 	kind := cell(c, typ, err, "type", addr)
-	source, err := v.Text(l.Source.Of(b), maxName)
+	source, err := v.Text(l.Source.Of(b), maxSource)
 	device := cell(c, source, err, "device", addr)
 	path, err := filePath(v, l.Root.Of(b), addr+l.VFS.Off)
 	c.Row(out.Hex(addr), out.Hex(sb), kind, device, cell(c, path, err, "path", addr))

@@ -71,7 +71,7 @@ func allDevices(v *kernel.View) iter.Seq2[uint64, error] {
 				yield(0, err)
 				return
 			}
-			for a, err := range steady(v, members(v, "struct net_device", n+head.Off, l.List)) {
+			for a, err := range members(v, "struct net_device", n+head.Off, l.List) {
 				if !yield(a, err) {
 					return
 				}

@@ -91,7 +91,7 @@ func nets(v *kernel.View) iter.Seq2[uint64, error] {
 			yield(0, err)
 			return
 		}
-		for a, err := range steady(v, members(v, "struct net", head, link)) {
+		for a, err := range members(v, "struct net", head, link) {
 			if !yield(a, err) {
 				return
 			}

@@ -288,7 +288,7 @@ func walkThreads(c *core.Ctx, start mem.Addr, has bool) iter.Seq2[core.Elem, err
 	return elements(c, "struct task_struct", func(v *kernel.View) iter.Seq2[uint64, error] {
 		t, err := readTask(v, uint64(start))
 		if err != nil {
-			return func(yield func(uint64, error) bool) { yield(0, err) }
+			return failing(err)
 		}
 		return threadsOf(v, t)
 	})

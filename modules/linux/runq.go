@@ -91,7 +91,7 @@ func (w *queueWalk) deadline(root uint64) error {
 	if err != nil {
 		return err
 	}
-	for a, err := range steady(w.v, tree(w.v, "sched_dl_entity", root)) {
+	for a, err := range tree(w.v, "sched_dl_entity", root) {
 		if err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (w *queueWalk) realTime(lists, size uint64) error {
 		return err
 	}
 	for at := lists; at < lists+size; at += step {
-		for a, err := range steady(w.v, members(w.v, "sched_rt_entity", at, node)) {
+		for a, err := range members(w.v, "sched_rt_entity", at, node) {
 			if err != nil {
 				return err
 			}
@@ -156,7 +156,7 @@ func (w *queueWalk) fair(cfs uint64, depth int) error {
 		return err
 	}
 	group, gerr := w.v.Member("struct sched_entity", "my_q")
-	for a, err := range steady(w.v, tree(w.v, "sched_entity", cfs+root.Off)) {
+	for a, err := range tree(w.v, "sched_entity", cfs+root.Off) {
 		if err != nil {
 			return err
 		}

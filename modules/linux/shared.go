@@ -21,7 +21,7 @@ func TreeNodes(v *kernel.View, what string, root uint64) iter.Seq2[uint64, error
 
 // ArrayEntries yields the entries of a struct xarray, the lowest index first.
 func ArrayEntries(v *kernel.View, what string, at uint64) iter.Seq2[uint64, error] {
-	return entriesOf(v, what, at)
+	return xarray(v, what, at)
 }
 
 // ContainerID is the id of the container that a task is in, as ::zone shows it: "global"

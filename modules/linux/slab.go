@@ -59,7 +59,7 @@ func caches(v *kernel.View) iter.Seq2[uint64, error] {
 			yield(0, err)
 			return
 		}
-		for a, err := range steady(v, members(v, "struct kmem_cache", head, l.Link)) {
+		for a, err := range members(v, "struct kmem_cache", head, l.Link) {
 			if !yield(a, err) {
 				return
 			}
@@ -190,7 +190,7 @@ func partial(v *kernel.View, node uint64, l *nodeLayout) iter.Seq2[uint64, error
 			yield(0, err)
 			return
 		}
-		for a, err := range steady(v, members(v, "slab", node+l.Partial.Off, f.Link)) {
+		for a, err := range members(v, "slab", node+l.Partial.Off, f.Link) {
 			if !yield(a, err) {
 				return
 			}

@@ -102,7 +102,7 @@ func buckets(v *kernel.View, what string, table, n, step, head uint64) iter.Seq2
 				if first == 0 || first&nullsEnd != 0 {
 					continue
 				}
-				for a, err := range steady(v, chain(v, what, table+(i+j)*step+head)) {
+				for a, err := range chain(v, what, table+(i+j)*step+head) {
 					if !yield(a, err) {
 						return
 					}

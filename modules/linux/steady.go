@@ -2,6 +2,7 @@ package linux
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 
 	"github.com/xmdb/xmdb/core/system"
@@ -18,10 +19,10 @@ func runs(v *kernel.View) bool {
 	return ok && c.Running()
 }
 
-// steady reads a list of a machine that runs to its end before it gives the first object:
-// what is done with one may take long, and so longer than the object is on the list. If
-// the list leads nowhere it is read anew, some times; then what was read last is given,
-// and the error. Lists of what stands still are given as they are read.
+// steady reads a list or a tree of a machine that runs to its end before it gives the first
+// object: what is done with one may take long, and so longer than the object is on the
+// list. If the list leads nowhere it is read anew, some times; then what was read last is
+// given, and the error. Lists of what stands still are given as they are read.
 func steady(v *kernel.View, list iter.Seq2[uint64, error]) iter.Seq2[uint64, error] {
 	if !runs(v) {
 		return list
@@ -34,7 +35,7 @@ func steady(v *kernel.View, list iter.Seq2[uint64, error]) iter.Seq2[uint64, err
 			}
 		}
 		if failed != nil {
-			yield(0, failed)
+			yield(0, fmt.Errorf("%w (the machine runs: it was read %d times)", failed, listTries))
 		}
 	}
 }

@@ -129,7 +129,7 @@ func processes(v *kernel.View) iter.Seq2[uint64, error] {
 		if !yield(init, nil) {
 			return
 		}
-		for a, err := range steady(v, members(v, "task", init+l.Tasks.Off, l.Tasks)) {
+		for a, err := range members(v, "task", init+l.Tasks.Off, l.Tasks) {
 			if !yield(a, err) {
 				return
 			}
@@ -147,7 +147,7 @@ func threadsOf(v *kernel.View, t *task) iter.Seq2[uint64, error] {
 			yield(t.addr, err) // it ends just now: its signal_struct is gone already
 			return
 		}
-		for a, err := range steady(v, members(v, "thread", signal+head.Off, t.l.ThreadNode)) {
+		for a, err := range members(v, "thread", signal+head.Off, t.l.ThreadNode) {
 			if !yield(a, err) {
 				return
 			}

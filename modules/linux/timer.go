@@ -2,6 +2,7 @@ package linux
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/out"
@@ -41,16 +42,77 @@ func runTimers(c *core.Ctx) error {
 	}
 	both := c.Opt('h') == c.Opt('w')
 	for _, cpu := range cpus {
+		var bases []timerBase
 		if both || c.Opt('w') {
-			if err := wheelTimers(c, v, cpu.ID, cpu.Offset); err != nil {
+			list, err := wheels(v, cpu.Offset)
+			if err != nil {
 				return err
 			}
+			bases = list
 		}
 		if both || c.Opt('h') {
-			if err := highTimers(c, v, cpu.ID, cpu.Offset); err != nil {
+			list, err := clockBases(v, cpu.Offset)
+			if err != nil {
+				return err
+			}
+			bases = append(bases, list...)
+		}
+		for _, b := range bases {
+			if err := b.print(c, v, cpu.ID); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// timerKind is a kind of timers: timer_list or hrtimer.
+type timerKind struct {
+	typ           string
+	node, expires kernel.Field
+	function      kernel.Field
+	size          uint64
+}
+
+// timerKindOf finds the members of a kind; node is what links a timer to the others.
+func timerKindOf(v *kernel.View, typ, node, expires string) (k timerKind, err error) {
+	k.typ = typ
+	for _, m := range []struct {
+		to   *kernel.Field
+		name string
+	}{{&k.node, node}, {&k.expires, expires}, {&k.function, "function"}} {
+		if *m.to, err = v.Member(typ, m.name); err != nil {
+			return k, err
+		}
+	}
+	k.size, err = v.Size(typ)
+	return k, err
+}
+
+// timerBase is what a CPU keeps timers in: a wheel, or a clock of high-resolution timers.
+type timerBase struct {
+	kind  timerKind
+	name  string
+	nodes iter.Seq2[uint64, error]
+	when  func(expires uint64) string
+}
+
+// print writes the rows of the timers of a base.
+func (b *timerBase) print(c *core.Ctx, v *kernel.View, cpu int) error {
+	for node, err := range b.nodes {
+		if err != nil {
+			return err
+		}
+		if c.Err() != nil {
+			return core.ErrIntr
+		}
+		at := node - b.kind.node.Off
+		t, err := v.Bytes(at, b.kind.size, nil)
+		if err != nil {
+			c.Warnf("%s", kernel.BadRead(b.kind.typ, at, err).Error())
+			continue
+		}
+		timerRow(c, cpu, at, b.kind.typ, b.name, b.when(b.kind.expires.Of(t)), b.kind.function.Of(t))
 	}
 	return nil
 }
@@ -100,53 +162,36 @@ func timerFor(c *core.Ctx, v *kernel.View, addr uint64, function string) string 
 // maxBases bounds the wheels of a CPU.
 const maxBases = 8
 
-// wheelTimers lists the timers of a CPU's wheels.
-func wheelTimers(c *core.Ctx, v *kernel.View, cpu int, offset uint64) error {
+// wheels are the wheels of the CPU whose per-CPU variables lie at an offset.
+func wheels(v *kernel.View, offset uint64) ([]timerBase, error) {
 	at, err := address(v, "timer_bases")
 	if err != nil {
-		return err
-	}
-	type baseLayout struct {
-		Size    uint64       `ctf:"sizeof"`
-		Vectors kernel.Field `ctf:"vectors"`
+		return nil, err
 	}
 	type layout struct {
 		Size    uint64       `ctf:"sizeof"`
-		Entry   kernel.Field `ctf:"entry"`
-		Expires kernel.Field `ctf:"expires"`
-		Func    kernel.Field `ctf:"function"`
+		Vectors kernel.Field `ctf:"vectors"`
 	}
-	l, err := kernel.Lay[baseLayout](v, "struct timer_base")
+	l, err := kernel.Lay[layout](v, "struct timer_base")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	tl, err := kernel.Lay[layout](v, "struct timer_list")
+	kind, err := timerKindOf(v, "struct timer_list", "entry", "expires")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	now, nerr := v.Variable("", "jiffies_64")
-	for i := range wheelCount(v, l.Size) {
-		base := at + offset + i*l.Size
-		for a, err := range buckets(v, "timer", base+l.Vectors.Off, l.Vectors.Size/8, 8, 0) {
-			if err != nil {
-				return err
-			}
-			if c.Err() != nil {
-				return core.ErrIntr
-			}
-			t, err := v.Bytes(a-tl.Entry.Off, tl.Size, nil)
-			if err != nil {
-				c.Warnf("%s", kernel.BadRead("struct timer_list", a-tl.Entry.Off, err).Error())
-				continue
-			}
-			left := "?"
-			if nerr == nil {
-				left = fmt.Sprintf("%+d", int64(tl.Expires.Of(t)-now))
-			}
-			timerRow(c, cpu, a-tl.Entry.Off, "struct timer_list", "wheel", left, tl.Func.Of(t))
+	when := func(expires uint64) string {
+		if nerr != nil {
+			return "?"
 		}
+		return fmt.Sprintf("%+d", int64(expires-now))
 	}
-	return nil
+	var list []timerBase
+	for i := range wheelCount(v, l.Size) {
+		list = append(list, timerBase{kind, "wheel", buckets(v, "timer", at+offset+i*l.Size+l.Vectors.Off, l.Vectors.Size/8, 8, 0), when})
+	}
+	return list, nil
 }
 
 // wheelCount is how many wheels a CPU has: 1 to 3 by the release and how it was built. The
@@ -163,53 +208,37 @@ func wheelCount(v *kernel.View, size uint64) uint64 {
 	return min(v.W.Size(t)/size, maxBases)
 }
 
-// highTimers lists a CPU's high-resolution timers, by clock.
-func highTimers(c *core.Ctx, v *kernel.View, cpu int, offset uint64) error {
+// clockBases are the clocks of high-resolution timers of the CPU whose per-CPU variables
+// lie at an offset.
+func clockBases(v *kernel.View, offset uint64) ([]timerBase, error) {
 	at, err := address(v, "hrtimer_bases")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	bases, err := v.Member("struct hrtimer_cpu_base", "clock_base")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	type baseLayout struct {
+	type layout struct {
 		Size uint64       `ctf:"sizeof"`
 		Root kernel.Field `ctf:"active.rb_root.rb_root"`
 	}
-	type layout struct {
-		Size    uint64       `ctf:"sizeof"`
-		Node    kernel.Field `ctf:"node.node"`
-		Expires kernel.Field `ctf:"node.expires"`
-		Func    kernel.Field `ctf:"function"`
-	}
-	l, err := kernel.Lay[baseLayout](v, "struct hrtimer_clock_base")
+	l, err := kernel.Lay[layout](v, "struct hrtimer_clock_base")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	hl, err := kernel.Lay[layout](v, "struct hrtimer")
+	kind, err := timerKindOf(v, "struct hrtimer", "node.node", "node.expires")
 	if err != nil {
-		return err
+		return nil, err
 	}
+	when := func(ns uint64) string { return fmt.Sprintf("%d.%09d", int64(ns)/1e9, int64(ns)%1e9) }
 	names := clockNames(v)
-	for off := uint64(0); off+l.Size <= bases.Size; off += l.Size {
-		base := at + offset + bases.Off + off
-		for a, err := range steady(v, tree(v, "hrtimer", base+l.Root.Off)) {
-			if err != nil {
-				return err
-			}
-			if c.Err() != nil {
-				return core.ErrIntr
-			}
-			t, err := v.Bytes(a-hl.Node.Off, hl.Size, nil)
-			if err != nil {
-				return kernel.BadRead("struct hrtimer", a-hl.Node.Off, err)
-			}
-			ns := int64(hl.Expires.Of(t))
-			timerRow(c, cpu, a-hl.Node.Off, "struct hrtimer", named(names, int(off/l.Size)), fmt.Sprintf("%d.%09d", ns/1e9, ns%1e9), hl.Func.Of(t))
-		}
+	var list []timerBase
+	for i := range bases.Size / max(l.Size, 1) {
+		root := at + offset + bases.Off + i*l.Size + l.Root.Off
+		list = append(list, timerBase{kind, named(names, int(i)), tree(v, "hrtimer", root), when})
 	}
-	return nil
+	return list, nil
 }
 
 // clockNames are short names of the clocks by enum hrtimer_base_type; those whose timers

@@ -7,12 +7,6 @@ import (
 	"github.com/xmdb/xmdb/modules/kernel"
 )
 
-// entry is what a tree of entries keeps at the indices First to Last.
-type entry struct {
-	First, Last uint64
-	Val         uint64 // a pointer, or a value that the kernel tagged with bit 0
-}
-
 // Entries that are no pointers (include/linux/xarray.h): the lowest two bits 10 make an
 // internal one, which above the first page is a node and below a sibling of another
 // slot, a retry or a reserved index.
@@ -37,14 +31,15 @@ type xaNode struct {
 	Slots kernel.Field `ctf:"slots"`
 }
 
-// xarray yields the entries of an array, the lowest index first.
-func xarray(v *kernel.View, what string, at uint64) iter.Seq2[entry, error] {
-	return func(yield func(entry, error) bool) {
+// xarray yields the entries of an array, the lowest index first: pointers, or values that
+// the kernel tagged with bit 0.
+func xarray(v *kernel.View, what string, at uint64) iter.Seq2[uint64, error] {
+	return steady(v, func(yield func(uint64, error) bool) {
 		w := &xaWalk{v: v, what: what, met: kernel.Met{}, yield: yield}
 		if err := w.run(at); err != nil {
-			yield(entry{}, err)
+			yield(0, err)
 		}
-	}
+	})
 }
 
 type xaWalk struct {
@@ -52,7 +47,7 @@ type xaWalk struct {
 	what  string
 	node  *xaNode
 	met   kernel.Met
-	yield func(entry, error) bool
+	yield func(uint64, error) bool
 	done  bool // the consumer wants no more
 }
 
@@ -68,17 +63,17 @@ func (w *xaWalk) run(at uint64) error {
 	if err != nil {
 		return kernel.BadRead(w.what, at, err)
 	}
-	return w.visit(head, 0, 64)
+	return w.visit(head, 64)
 }
 
 // visit gives what an entry of a node whose shift is below the one given holds. A node
 // lies one step of at least a bit deeper than its parent, so that this ends.
-func (w *xaWalk) visit(e, index uint64, below uint) error {
+func (w *xaWalk) visit(e uint64, below uint) error {
 	switch {
 	case e == 0 || isInternal(e):
 		return nil
 	case !isNode(e):
-		w.done = !w.yield(entry{index, index, e}, nil)
+		w.done = !w.yield(e, nil)
 		return nil
 	}
 	at := e &^ tagMask
@@ -93,9 +88,8 @@ func (w *xaWalk) visit(e, index uint64, below uint) error {
 	if shift >= below {
 		return fmt.Errorf("node %x of %s: shift %d cannot be", at, w.what, shift)
 	}
-	slots := words(w.node.Slots, b)
-	for i, s := range slots {
-		if err := w.visit(s, index+uint64(i)<<shift, shift+1); err != nil || w.done {
+	for _, s := range words(w.node.Slots, b) {
+		if err := w.visit(s, shift+1); err != nil || w.done {
 			return err
 		}
 	}
