@@ -30,6 +30,8 @@ type PageRoot interface {
 // IllumosKernel is an illumos kernel of amd64. See the package comment.
 type IllumosKernel struct {
 	mem      KernelMemory
+	phys     mem.Space
+	virt     mem.Space     // the kernel's memory where it is read by VA alone; else nil
 	cpus     Processors    // mem, if it is one
 	dump     KernelDump    // mem, if it is one
 	kas      uint64        // VA of the kernel's struct as
@@ -124,7 +126,7 @@ func newIllumos(m KernelMemory, dump KernelDump, table *sym.Table) (*IllumosKern
 
 // bareIllumos is a kernel of which nothing but the memory is known.
 func bareIllumos(m KernelMemory, dump KernelDump) *IllumosKernel {
-	k := &IllumosKernel{mem: m, dump: dump, ns: sym.NewNamespace()}
+	k := &IllumosKernel{mem: m, phys: m.Physical(), dump: dump, ns: sym.NewNamespace()}
 	k.cpus, _ = m.(Processors)
 	k.space = newKernelSpace(k, 0, spacePages)
 	return k
@@ -177,7 +179,7 @@ func (k *IllumosKernel) Arch() *arch.Arch { return arch.AMD64 }
 func (k *IllumosKernel) Virtual() mem.Space { return k.space }
 
 // Physical implements core.Physical.
-func (k *IllumosKernel) Physical() mem.Space { return k.mem.Physical() }
+func (k *IllumosKernel) Physical() mem.Space { return k.phys }
 
 // Namespace implements core.Symbols.
 func (k *IllumosKernel) Namespace() *sym.Namespace { return k.ns }

@@ -37,6 +37,9 @@ var errNoIllumos = fmt.Errorf("%w of illumos", ErrNoKernel)
 
 // illumosByProcessors looks for the kernel in the address space of each processor.
 func illumosByProcessors(ctx context.Context, m KernelMemory) (*IllumosKernel, error) {
+	if virt := onlyVirtual(m); virt != nil {
+		return illumosByAddress(ctx, m, virt)
+	}
 	src, ok := m.(Processors)
 	if !ok {
 		return nil, fmt.Errorf("%w: no registers were given", errNoIllumos)
@@ -106,36 +109,65 @@ func illumosAt(ctx context.Context, m KernelMemory, t *paging.Table, left *findB
 			return nil, err
 		}
 		left.heads--
-		if k := illumosInMemory(m, t, head); k != nil {
+		k := bareIllumos(m, nil)
+		k.cr3 = t
+		if k.fromRing(head) {
 			return k, nil
 		}
 	}
 }
 
-// illumosInMemory makes a kernel of the head of its ring of modules; nil if that is
-// none.
-func illumosInMemory(m KernelMemory, t *paging.Table, head uint64) *IllumosKernel {
-	k := bareIllumos(m, nil)
-	k.cr3, k.hasTypes = t, true
+// illumosByAddress looks for the kernel in a machine's virtual memory.
+func illumosByAddress(ctx context.Context, m KernelMemory, virt mem.Space) (*IllumosKernel, error) {
+	if _, err := virt.ReadAt(make([]byte, 1), coreBase); err != nil {
+		return nil, fmt.Errorf("%w: where its text would be: %w", errNoIllumos, mem.Reason(err))
+	}
+	h := &headFinder{ctx: ctx, space: virt, left: newFindBudget()}
+	for ; h.left.heads > 0; h.left.heads-- {
+		head, err := h.nextByAddress()
+		if err != nil {
+			return nil, err
+		}
+		if head == 0 {
+			break
+		}
+		k, w := bareIllumos(m, nil), &window{virt: virt}
+		k.virt, k.phys = virt, w
+		if k.fromRing(head) {
+			base, err := k.global("kpm_vbase", 8)
+			size, err2 := k.global("kpm_size", 8)
+			if err == nil && err2 == nil {
+				w.open(base, size)
+			}
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: no list of modules where one would be", errNoIllumos)
+}
+
+// fromRing sets a kernel up from the head of its ring of modules; it tells whether that
+// is one.
+func (k *IllumosKernel) fromRing(head uint64) bool {
+	k.hasTypes = true
 	k.loadModules(head)
 	if k.byName["unix"] == nil || k.byName["unix"].Modctl != head || k.byName[parentModule] == nil {
-		return nil
+		return false
 	}
 	table, err := k.moduleSymbols()
 	if err != nil || k.setSymbols(table) != nil {
-		return nil
+		return false
 	}
 	if at, ok := k.symbol("modules"); !ok || at != head {
-		return nil
+		return false
 	}
 	k.setObjects()
-	return k
+	return true
 }
 
 // headFinder looks for heads of the ring of modules in what is mapped above coreBase.
 type headFinder struct {
 	ctx   context.Context
-	space *paging.Space
+	space mem.Space
 	from  uint64 // address to go on at
 	left  *findBudget
 }
@@ -166,6 +198,28 @@ func (h *headFinder) next(t *paging.Table) (uint64, error) {
 		if p.VA+(p.PageSize-1) == ^uint64(0) {
 			break
 		}
+	}
+	return 0, nil
+}
+
+// nextByAddress is next where only reading tells what is mapped.
+func (h *headFinder) nextByAddress() (uint64, error) {
+	buf := make([]byte, scanBytes)
+	for at := max(coreBase, h.from&^(scanBytes-1)); at >= coreBase; {
+		if err := h.ctx.Err(); err != nil {
+			return 0, err
+		}
+		n := min(scanBytes, -at) // to the top
+		got, _ := h.space.ReadAt(buf[:n], mem.Addr(at))
+		if h.left.bytes < uint64(got) {
+			return 0, nil
+		}
+		h.left.bytes -= uint64(got)
+		if head := h.scan(buf[:got], at); head != 0 {
+			h.from = head + 8
+			return head, nil
+		}
+		at += max(uint64(got)&^(pageSize-1), pageSize)
 	}
 	return 0, nil
 }

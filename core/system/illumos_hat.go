@@ -70,7 +70,7 @@ func (k *IllumosKernel) readHat(as uint64) (*paging.Table, error) {
 			return nil, err
 		}
 	}
-	return paging.New(k.mem.Physical(), paging.Long4, pfn<<pageShift, o), nil
+	return paging.New(k.phys, paging.Long4, pfn<<pageShift, o), nil
 }
 
 // htableCopied is the flag of a table whose entries are in the hat (vm/htable.h;

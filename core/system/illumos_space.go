@@ -45,18 +45,21 @@ func (s *kernelSpace) get(a uint64) ([]byte, error) {
 	if p := slot.Load(); p != nil && p.page == page && p.moment == moment {
 		return p.data, nil
 	}
-	pa, err := s.k.translate(s.as, page<<pageShift)
-	if err != nil {
-		return nil, mem.Fault(mem.Addr(a), err)
+	from, at := s.k.virt, page<<pageShift
+	if from == nil || s.as != s.k.kas {
+		pa, err := s.k.translate(s.as, at)
+		if err != nil {
+			return nil, mem.Fault(mem.Addr(a), err)
+		}
+		from, at = s.k.phys, pa
 	}
-	phys := s.k.mem.Physical()
 	var data []byte
-	if v, ok := phys.(mem.Viewer); ok {
-		data = v.View(mem.Addr(pa), pageSize)
+	if v, ok := from.(mem.Viewer); ok {
+		data = v.View(mem.Addr(at), pageSize)
 	}
 	if data == nil {
 		data = make([]byte, pageSize)
-		if n, err := phys.ReadAt(data, mem.Addr(pa)); n < pageSize {
+		if n, err := from.ReadAt(data, mem.Addr(at)); n < pageSize {
 			if uint64(n) > a%pageSize { // the page is cut behind a
 				return data[:n], nil
 			}
@@ -110,12 +113,16 @@ func (s *kernelSpace) View(a mem.Addr, n int) []byte {
 }
 
 // mapSpace is the kernel's address space as far as it is known without looking into
-// the kernel: by the dump's map, or by the page table that the container named. The
+// the kernel: by the dump's map, by the page table that the container named, or as the
+// container itself reads it. The
 // structures that lead to the other page tables are read through it.
 type mapSpace struct{ k *IllumosKernel }
 
 // ReadAt implements mem.Space.
 func (s mapSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
+	if s.k.virt != nil {
+		return s.k.virt.ReadAt(p, a)
+	}
 	done := 0
 	for done < len(p) {
 		at := uint64(a) + uint64(done)
@@ -124,7 +131,7 @@ func (s mapSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
 			return done, mem.Fault(mem.Addr(at), s.k.untranslated())
 		}
 		n := min(len(p)-done, int(pageSize-at%pageSize))
-		got, err := s.k.mem.Physical().ReadAt(p[done:done+n], mem.Addr(pa))
+		got, err := s.k.phys.ReadAt(p[done:done+n], mem.Addr(pa))
 		if done += got; got < n {
 			return done, mem.Fault(mem.Addr(uint64(a)+uint64(done)), reason(err))
 		}

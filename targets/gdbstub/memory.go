@@ -24,7 +24,7 @@ var errVirtualOnly = errors.New("the stub reads virtual memory only")
 // memory is told by its monitor.
 func (t *Target) openMemory() {
 	if !t.stub.physical {
-		t.phys = nowhere{}
+		t.phys, t.virt = nowhere{}, newCached(t, virtual{t})
 		return
 	}
 	text, err := t.monitor("info mtree -f")
@@ -103,23 +103,52 @@ func (t *Target) read(p []byte, a mem.Addr, phys bool) (int, error) {
 		err = t.setPhysical(phys)
 	}
 	if err == nil && !phys {
-		err = t.choose(int(max(t.last.Thread, 1)) - 1)
+		err = t.choose(t.reader(a))
 	}
 	if err != nil {
 		return 0, mem.Fault(a, err)
 	}
 	done := 0
-	for done < len(p) {
-		n, err := t.burst(p[done:], a+mem.Addr(done))
+	for done < len(p) && err == nil {
+		var n int
+		n, err = t.burst(p[done:], a+mem.Addr(done))
 		done += n
-		if err != nil {
-			return done, mem.Fault(a+mem.Addr(done), t.failed(err))
-		}
 	}
 	if !phys {
-		t.hidePoints(p, uint64(a))
+		t.hidePoints(p[:done], uint64(a))
+	}
+	if err != nil {
+		return done, mem.Fault(a+mem.Addr(done), t.failed(err))
 	}
 	return done, nil
+}
+
+// lowestKernel is the lowest address of the upper half, which is the kernel's.
+const lowestKernel = 1 << 63
+
+// reader is the processor by whose page table an address is read: that which has
+// stopped, but for the kernel's half one that is in the kernel, as the tables of a
+// process may have only a little of it (page-table isolation).
+func (t *Target) reader(a mem.Addr) int {
+	stopped := int(max(t.last.Thread, 1)) - 1
+	if a < lowestKernel {
+		return stopped
+	}
+	if t.inKernel < 0 {
+		t.inKernel = stopped
+		for i := range t.threads {
+			i = (stopped + i) % len(t.threads)
+			p, err := t.registersOf(i)
+			if err != nil {
+				break // a read tells why
+			}
+			if cs, ok := p.Regs.Get("cs"); ok && cs&3 == 0 {
+				t.inKernel = i
+				break
+			}
+		}
+	}
+	return t.inKernel
 }
 
 // burst reads what a number of requests give. None crosses a page: in virtual memory

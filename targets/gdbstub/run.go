@@ -94,8 +94,7 @@ func (t *Target) stopped(p []byte, foreign bool) error {
 		t.state.foreign = true
 		t.tell("the guest is shut down")
 	}
-	clear(t.cpus)
-	t.chosen = ""
+	t.forget()
 	i := t.indexOf(h.thread)
 	t.last = control.Stop{Why: control.Requested, Thread: uint64(i) + 1}
 	return nil
@@ -122,8 +121,13 @@ func (t *Target) resume() error {
 // ran forgets what was known of a machine that has run.
 func (t *Target) ran() {
 	t.moment.Add(1)
+	t.forget()
+}
+
+// forget has the registers of processors read again.
+func (t *Target) forget() {
 	clear(t.cpus)
-	t.chosen = ""
+	t.chosen, t.inKernel = "", -1
 }
 
 // Settle implements core.Settler: a machine that is only looked at goes on.

@@ -47,6 +47,8 @@ type Target struct {
 	warnings []string
 	vmlinux  string
 	phys     mem.Space
+	virt     mem.Space // nil: physical memory can be read
+	inKernel int       // a processor in the kernel during this halt; -1: not known
 	ranges   []mem.Mapping
 
 	moment    atomic.Uint64
@@ -79,7 +81,7 @@ var (
 	_ core.Warner           = (*Target)(nil)
 	_ control.Machine       = (*machine)(nil)
 	_ system.Processors     = (*Target)(nil)
-	_ system.KernelVirtual  = (*Target)(nil)
+	_ system.VirtualOnly    = (*Target)(nil)
 	_ system.PhysicalRanges = (*Target)(nil)
 	_ system.PresentMemory  = (*Target)(nil)
 	_ system.Changing       = (*Target)(nil)
@@ -167,6 +169,7 @@ func (t *Target) listThreads() error {
 	}
 	t.threads = list
 	t.cpus = make([]system.Processor, len(list))
+	t.forget()
 	return nil
 }
 
@@ -251,11 +254,11 @@ func (t *Target) PresentRanges() []mem.Mapping {
 // tables of its current processor; nil if physical memory can be read, by which every
 // processor's tables can be followed.
 func (t *Target) KernelVirtual() mem.Space {
-	if t.stub.physical {
-		return nil
-	}
-	return virtual{t}
+	return t.virt
 }
+
+// VirtualOnly implements system.VirtualOnly: a stub without a mode for physical memory.
+func (t *Target) VirtualOnly() bool { return t.virt != nil }
 
 // Processors implements system.Processors. A machine that runs is halted for it.
 func (t *Target) Processors() ([]system.Processor, error) {
