@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/xmdb/xmdb/core/arch"
 	"github.com/xmdb/xmdb/core/control"
@@ -50,6 +51,9 @@ func (s *Session) Between(ctx context.Context) {
 	if m := c.Moment(); m != cx.moment {
 		cx.moment = m
 		s.refresh(cx)
+		if sys := system.Reconsider(ctx, cx.Target, cx.System); sys != nil {
+			s.adopt(cx, sys)
+		}
 	}
 }
 
@@ -69,9 +73,17 @@ func (s *Session) recogniseAnew(ctx context.Context, cx *Context) {
 	if err != nil {
 		s.Warnf("%s", err.Error())
 	}
+	s.adopt(cx, sys)
+}
+
+// adopt makes a system that was found in a machine meanwhile the context's.
+func (s *Session) adopt(cx *Context, sys any) {
 	cx.System, cx.Thread, cx.Chosen = sys, 0, FrameRef{}
 	if r, ok := As[Representative](cx); ok {
 		cx.Thread = r.RepresentativeThread()
+	}
+	if s.Recognised != nil {
+		s.Recognised(sys)
 	}
 	s.refresh(cx)
 }
@@ -106,6 +118,21 @@ func (x *Execution) controlled() uint64 {
 		return uint64(sw.CurrentCPU()) + 1
 	}
 	return uint64(cx.CPU) + 1
+}
+
+// controlledThread is the context's thread as what controls it knows it: in a machine the
+// processor that runs it.
+func (s *Session) controlledThread(cx *Context) (uint64, error) {
+	if s.exec == nil || s.exec.live == nil || !s.exec.machine() {
+		return cx.Thread, nil
+	}
+	id := s.exec.controlled()
+	if t, ok := As[CPUThreads](cx); ok {
+		if runs, ok := t.CPUThread(int(id - 1)); !ok || runs != cx.Thread {
+			return 0, fmt.Errorf("processor %d does not run thread %x", id-1, cx.Thread)
+		}
+	}
+	return id, nil
 }
 
 // ThreadOf is a thread that the user names as the control knows it: of a machine, the

@@ -13,16 +13,20 @@ type runner struct {
 	refreshed int
 	news      []string
 	settled   int
+	restarted bool
 }
 
-func (r *runner) Kind() string       { return "kvm" }
-func (r *runner) Name() string       { return "runner" }
-func (r *runner) Close() error       { return nil }
-func (r *runner) Running() bool      { return true }
-func (r *runner) Moment() uint64     { return r.moment }
-func (r *runner) Refresh()           { r.refreshed++ }
-func (r *runner) Settle()            { r.settled++ }
-func (r *runner) Restarted() bool    { return false }
+func (r *runner) Kind() string   { return "kvm" }
+func (r *runner) Name() string   { return "runner" }
+func (r *runner) Close() error   { return nil }
+func (r *runner) Running() bool  { return true }
+func (r *runner) Moment() uint64 { return r.moment }
+func (r *runner) Refresh()       { r.refreshed++ }
+func (r *runner) Settle()        { r.settled++ }
+func (r *runner) Restarted() (was bool) {
+	was, r.restarted = r.restarted, false
+	return was
+}
 func (r *runner) News() (n []string) { n, r.news = r.news, nil; return n }
 
 // TestBetween checks that what was read is forgotten when the machine has run, and
@@ -51,6 +55,14 @@ func TestBetween(t *testing.T) {
 	s.Between(context.Background())
 	if got := strings.Count(out.String(), "the guest was reset"); got != 1 {
 		t.Errorf("told %d times: %s", got, out.String())
+	}
+	told := 0
+	s.Recognised = func(any) { told++ }
+	r.restarted = true
+	s.Between(context.Background())
+	s.Between(context.Background())
+	if told != 1 {
+		t.Errorf("told %d times of what was recognised after a reset", told)
 	}
 	s.Settled()
 	if r.settled != 1 {

@@ -38,6 +38,10 @@ type Session struct {
 	// leaves warnings as they are.
 	Paint func(msg string) string
 
+	// Recognised is told of the system that was found in a machine after it was reset: what
+	// the user gave for the one before is for this one, too. nil if nobody wants to know.
+	Recognised func(system any)
+
 	// Contain makes a fault in a command's code an error of that command. Tests
 	// leave it off, so that faults are seen.
 	Contain bool

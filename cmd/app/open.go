@@ -59,16 +59,27 @@ func (a *app) attach(t core.Target) {
 		}
 		a.undo = append(a.undo, func() { t.Close() })
 	}
-	cx := a.s.Context()
-	if k, ok := cx.System.(*system.LinuxKernel); ok {
+	if w, ok := t.(core.Warner); ok {
+		a.warnings(w)
+	}
+	a.s.Recognised = a.provide
+	a.provide(a.s.Context().System)
+}
+
+// provide gives the system that was found in the target what the user has for it, and
+// says what the user should know of it.
+func (a *app) provide(sys any) {
+	if k, ok := sys.(*system.LinuxKernel); ok {
 		a.kernelFiles(k)
 	}
-	for _, part := range []any{cx.Target, cx.System} {
-		if w, ok := part.(core.Warner); ok {
-			for _, text := range w.Warnings() {
-				a.s.Warnf("%s", text)
-			}
-		}
+	if w, ok := sys.(core.Warner); ok {
+		a.warnings(w)
+	}
+}
+
+func (a *app) warnings(w core.Warner) {
+	for _, text := range w.Warnings() {
+		a.s.Warnf("%s", text)
 	}
 }
 

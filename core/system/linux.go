@@ -66,12 +66,18 @@ func probeLinux(ctx context.Context, target any) (any, error) {
 // symbols. Without these there is nothing to go by, which is an error that tells what
 // was tried; what else is wrong are Warnings. It ends early with the context.
 func NewLinuxKernel(ctx context.Context, m KernelMemory) (*LinuxKernel, error) {
-	f := &linuxFinder{ctx: ctx, mem: m, phys: m.Physical()}
+	f := newLinuxFinder(ctx, m)
 	im, err := f.find()
 	if err != nil {
 		return nil, err
 	}
-	k := &LinuxKernel{mem: m, phys: m.Physical(), image: im, warned: map[string]bool{}, declared: map[string]string{}}
+	return f.kernel(im), nil
+}
+
+// kernel makes the kernel of an image.
+func (f *linuxFinder) kernel(im *linuxImage) *LinuxKernel {
+	m := f.mem
+	k := &LinuxKernel{mem: m, phys: f.phys, image: im, warned: map[string]bool{}, declared: map[string]string{}}
 	k.table = paging.New(k.phys, im.mode, im.root, paging.Options{})
 	k.space = k.newSpace(k.table, spacePages)
 	if v, ok := m.(KernelVirtual); ok {
@@ -86,7 +92,7 @@ func NewLinuxKernel(ctx context.Context, m KernelMemory) (*LinuxKernel, error) {
 	k.declare(linuxVariables)
 	k.ns = sym.NewNamespace(k.main)
 	k.loadModules()
-	return k, nil
+	return k
 }
 
 // makeMain makes the load object of the kernel's image.

@@ -25,6 +25,7 @@ const (
 // linuxImage is a Linux kernel's image as it was found in memory.
 type linuxImage struct {
 	how      string // "VMCOREINFO", "a CPU's tables": for messages
+	sure     bool   // it is what runs: the machine itself leads to it, not a search of memory
 	physBase uint64 // VA - startKernelMap + physBase is the physical address, mod 2^64
 	root     uint64 // physical address of the top page table
 	mode     paging.Mode
@@ -38,16 +39,28 @@ var errNoLinux = fmt.Errorf("%w of Linux for amd64", ErrNoKernel)
 type linuxFinder struct {
 	ctx  context.Context
 	mem  KernelMemory
-	phys mem.Space
-	why  []error // what was tried
+	phys mem.Space // of mem; of a machine that has none the image's map of it, once it is found
+	why  []error   // what was tried
+}
+
+func newLinuxFinder(ctx context.Context, m KernelMemory) *linuxFinder {
+	return &linuxFinder{ctx: ctx, mem: m, phys: m.Physical()}
 }
 
 // find tries, the cheapest first: VMCOREINFO that came with the memory; the page table
 // and the interrupt table of a CPU, which lead to the image; images at every place
 // that one may be loaded at; VMCOREINFO anywhere in memory.
 func (f *linuxFinder) find() (*linuxImage, error) {
-	for _, try := range []func() (*linuxImage, error){f.byNote, f.byProcessor, f.byPlace, f.byScan} {
-		im, err := try()
+	if onlyVirtual(f.mem) != nil {
+		return f.try(f.byAddress)
+	}
+	return f.try(f.byNote, f.byProcessor, f.byPlace, f.byScan)
+}
+
+// try gives what the first way leads to that leads anywhere.
+func (f *linuxFinder) try(ways ...func() (*linuxImage, error)) (*linuxImage, error) {
+	for _, way := range ways {
+		im, err := way()
 		if err == nil {
 			return im, nil
 		}
@@ -57,6 +70,14 @@ func (f *linuxFinder) find() (*linuxImage, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: %w", errNoLinux, errors.Join(f.why...))
+}
+
+// same tells whether two are the same boot's of the same kernel.
+func (im *linuxImage) same(other *linuxImage) bool {
+	const sign = "linux_banner"
+	a, _ := im.symbols.ByName(sign)
+	b, _ := other.symbols.ByName(sign)
+	return im.physBase == other.physBase && im.root == other.root && a.Value == b.Value
 }
 
 func (f *linuxFinder) byNote() (*linuxImage, error) {
@@ -72,7 +93,7 @@ func (f *linuxFinder) byNote() (*linuxImage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("VMCOREINFO: %w", err)
 	}
-	im.how = "VMCOREINFO"
+	im.how, im.sure = "VMCOREINFO", true
 	return im, nil
 }
 

@@ -58,7 +58,7 @@ func (f *linuxFinder) byProcessor() (*linuxImage, error) {
 		}
 		var im *linuxImage
 		if im, err = f.fromProcessor(&p.System); err == nil {
-			im.how = "a CPU's tables"
+			im.how, im.sure = "a CPU's tables", true
 			return im, nil
 		}
 	}
