@@ -48,8 +48,6 @@ type Execution struct {
 	// its first instruction; Grab attaches to one. nil where that cannot be.
 	Start func(ctx context.Context, args []string) (Live, error)
 	Grab  func(ctx context.Context, pid int) (Live, error)
-	// Back is called when the program's file is the target again; nil for nothing.
-	Back func()
 	// Ask asks the user to choose between two letters; nil where nobody is there to.
 	Ask func(question, letters string) byte
 
@@ -155,9 +153,6 @@ func (x *Execution) drop(back bool) {
 	cx := x.s.Context()
 	*cx = x.idle
 	if back {
-		if x.Back != nil {
-			x.Back()
-		}
 		x.s.Changed()
 	}
 }

@@ -75,18 +75,7 @@ func (a *app) control() {
 	if !ok {
 		return
 	}
-	write := t.Writable() // what is open for writing cannot be run
-	x.Back = func() {
-		if write {
-			t.SetWritable(true)
-		}
-	}
 	x.Start = func(ctx context.Context, args []string) (core.Live, error) {
-		if write = write || t.Writable(); write {
-			if err := t.SetWritable(false); err != nil {
-				return nil, err
-			}
-		}
 		prog := ptrace.Program{Path: t.Name(), Env: x.Environ()}
 		for _, w := range args {
 			switch {
@@ -99,9 +88,8 @@ func (a *app) control() {
 			}
 		}
 		a.s.Out.Flush()
-		l, err := ptrace.Launch(ctx, prog, ptrace.Options{Files: a.files(a.c.root), Write: write})
+		l, err := ptrace.Launch(ctx, prog, ptrace.Options{Files: a.files(a.c.root), Write: t.Writable()})
 		if err != nil {
-			x.Back()
 			return nil, err
 		}
 		a.guard()

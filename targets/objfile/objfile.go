@@ -23,7 +23,7 @@ type Target struct {
 	set     *elffile.Set
 	files   *system.Files // nil if nothing is to be looked for
 	f       *os.File      // for reading
-	w       *os.File      // for writing, nil if the target is not writable
+	write   bool          // the file may be written to
 	virtual *mem.Segments
 	object  *system.ObjectSpace
 	maps    []mem.Mapping
@@ -132,11 +132,16 @@ func (b backing) ReadAt(p []byte, a mem.Addr) (int, error) {
 }
 
 func (b backing) WriteAt(p []byte, a mem.Addr) (int, error) {
-	if b.t.w == nil {
+	if !b.t.write {
 		return 0, mem.Fault(a, mem.ErrReadOnly)
 	}
-	n, err := b.t.w.WriteAt(p, int64(a))
+	// It is open for no longer than the write: until then nobody could run it.
+	w, err := os.OpenFile(b.t.path, os.O_WRONLY, 0)
 	if err != nil {
+		return 0, mem.Fault(a, err)
+	}
+	n, err := w.WriteAt(p, int64(a))
+	if err = errors.Join(err, w.Close()); err != nil {
 		return n, mem.Fault(a+mem.Addr(n), err)
 	}
 	return n, nil
@@ -150,9 +155,9 @@ func (t *Target) Name() string { return t.path }
 
 // Close implements core.Target.
 func (t *Target) Close() error {
-	err := t.SetWritable(false)
+	var err error
 	if t.f != nil {
-		err = errors.Join(err, t.f.Close())
+		err = t.f.Close()
 	}
 	return errors.Join(err, t.set.Close())
 }
@@ -246,22 +251,16 @@ func (t *Target) header() []byte {
 func (t *Target) State() core.State { return core.StateIdle }
 
 // Writable implements core.Reopener.
-func (t *Target) Writable() bool { return t.w != nil }
+func (t *Target) Writable() bool { return t.write }
 
-// SetWritable implements core.Reopener.
+// SetWritable implements core.Reopener. A program that runs may be made writable: it is
+// each write that fails while it does.
 func (t *Target) SetWritable(on bool) error {
-	if on == (t.w != nil) {
-		return nil
+	if on && !t.write {
+		if err := mayWrite(t.path); err != nil {
+			return err
+		}
 	}
-	if !on {
-		err := t.w.Close()
-		t.w = nil
-		return err
-	}
-	w, err := os.OpenFile(t.path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	t.w = w
+	t.write = on
 	return nil
 }
