@@ -22,6 +22,7 @@ type vcpuLayout struct {
 	HasError  kernel.Field `ctf:"exc_errcode_valid,optional"`
 	Error     kernel.Field `ctf:"exc_errcode,optional"`
 	ExcInfo   kernel.Field `ctf:"exc_pending,optional"`
+	XCR0      kernel.Field `ctf:"guest_xcr0"`
 	Exit      kernel.Field `ctf:"exitinfo"`
 }
 
@@ -99,11 +100,7 @@ func bhyveEvents(l *vcpuLayout, b []byte) (list []Event) {
 		}
 	}
 	if l.Exception.Of(b) != 0 {
-		e := Event{Kind: "exception", Vector: int(l.Vector.Of(b)), Error: unknown("none")}
-		if l.HasError.Of(b) != 0 {
-			e.Error = known(l.Error.Of(b), "")
-		}
-		list = append(list, e)
+		list = append(list, exceptionEvent(l.Vector, l.HasError, l.Error, b))
 	}
 	if l.NMI.Of(b) != 0 {
 		list = append(list, Event{Kind: "nmi", Vector: 2})
@@ -135,6 +132,8 @@ type exitLayout struct {
 	MMIOCR3  kernel.Field `ctf:"u.inst_emul.paging.cr3,optional"`
 	VMX      kernel.Field `ctf:"u.vmx.exit_reason"`
 	VMXQual  kernel.Field `ctf:"u.vmx.exit_qualification"`
+	VMXInst  kernel.Field `ctf:"u.vmx.inst_type"`
+	VMXError kernel.Field `ctf:"u.vmx.inst_error"`
 	SVM      kernel.Field `ctf:"u.svm.exitcode"`
 	SVMInfo1 kernel.Field `ctf:"u.svm.exitinfo1"`
 	SVMInfo2 kernel.Field `ctf:"u.svm.exitinfo2"`
@@ -170,9 +169,13 @@ func (g *bhyveVM) exit(b []byte) (Exit, error) {
 	case "WRMSR":
 		e.Detail = fmt.Sprintf("msr %x value %x", l.MSR.Of(b), l.MSRVal.Of(b))
 	case "VMX":
-		e.Detail = fmt.Sprintf("%s qualification %x", vmxExit(l.VMX.Of(b)), l.VMXQual.Of(b))
+		e.Detail = l.vmx(b)
 	case "SVM":
-		e.Detail = fmt.Sprintf("%s info %x %x", svmExit(l.SVM.Of(b)), l.SVMInfo1.Of(b), l.SVMInfo2.Of(b))
+		e.Detail = svmReason(l.SVM.Of(b), l.SVMInfo1.Of(b), l.SVMInfo2.Of(b))
+	case exitBogus:
+		if g.vendor == Intel {
+			l.handled(&e, b)
+		}
 	case "SUSPENDED":
 		if how := l.How.Of(b); how != 0 && how < uint64(len(suspensions)) {
 			e.Detail = suspensions[how]
@@ -181,6 +184,38 @@ func (g *bhyveVM) exit(b []byte) (Exit, error) {
 		e.Detail = fmt.Sprintf("vector %x", l.Vector.Of(b))
 	}
 	return e, nil
+}
+
+// exitBogus is the exit code of what bhyve deals with itself (VM_EXITCODE_BOGUS).
+const exitBogus = "BOGUS"
+
+// vmxInstructions are those whose failure is an exit (VMX_VMRESUME_ERROR and so on of
+// intel/vmx.h).
+var vmxInstructions = map[uint64]string{1: "VMRESUME", 2: "VMLAUNCH", 3: "INVEPT"}
+
+// vmx tells what the processor's reason was: an exit's, or the number of an instruction's
+// error (SDM volume 3, "VM Instruction Error Numbers").
+func (l *exitLayout) vmx(b []byte) string {
+	if reason := l.VMX.Of(b); uint32(reason) != ^uint32(0) {
+		return vmxReason(reason, l.VMXQual.Of(b))
+	}
+	name := vmxInstructions[l.VMXInst.Of(b)]
+	if name == "" {
+		name = fmt.Sprintf("instruction %d", l.VMXInst.Of(b))
+	}
+	return fmt.Sprintf("%s failed, error %d", name, l.VMXError.Of(b))
+}
+
+// handled takes the processor's reason of an exit that bhyve dealt with itself, on
+// Intel's: vmx_run notes it in the vm_exit before it looks at it, where other exits then
+// put what they have to tell. Of a vCPU that was sent back before it came to the guest
+// the union has what the exit before put there: what is no reason is not taken for one.
+func (l *exitLayout) handled(e *Exit, b []byte) {
+	reason := l.VMX.Of(b)
+	if reason >= uint64(len(vmxExits)) || vmxExits[reason] == "" || l.RIP.Of(b) == 0 {
+		return
+	}
+	e.Reason, e.Hardware = vmxExit(reason), vmxReason(reason, l.VMXQual.Of(b))
 }
 
 // Bits of the first word of struct vm_inout, bit-fields, up to 2020; since then bytes is
@@ -223,11 +258,23 @@ func (g *bhyveVM) registers(c *VCPU) (*Regs, error) {
 		return nil, errNoVM
 	}
 	cookie := g.l.Cookie.Of(g.b)
+	var r *Regs
+	var err error
 	switch g.vendor {
 	case AMD:
-		return g.svmRegs(cookie, c)
+		r, err = g.svmRegs(cookie, c)
 	case Intel:
-		return g.vmxRegs(cookie, c)
+		r, err = g.vmxRegs(cookie, c)
+	default:
+		err = fmt.Errorf("struct vm %x: it is not known whose processors the host has", g.addr)
 	}
-	return nil, fmt.Errorf("struct vm %x: it is not known whose processors the host has", g.addr)
+	if err != nil {
+		return nil, err
+	}
+	l, err := kernel.Lay[vcpuLayout](g.v, "struct vcpu")
+	if err != nil {
+		return nil, err
+	}
+	r.XCR0 = known(l.XCR0.Of(g.b[c.Addr-g.addr:][:l.Size]), "struct vcpu")
+	return r, nil
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/xmdb/xmdb/core"
-	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
 
@@ -17,21 +15,17 @@ type illumosKVM struct{}
 type kvmLayout struct {
 	Size    uint64       `ctf:"sizeof"`
 	Slots   kernel.Field `ctf:"memslots"`
+	Aliases kernel.Field `ctf:"arch.aliases,optional"`
 	VCPUs   kernel.Field `ctf:"vcpus"`
 	Online  kernel.Field `ctf:"online_vcpus"`
 	ID      kernel.Field `ctf:"kvmid"`
 	PID     kernel.Field `ctf:"kvm_pid"`
-	VPIC    kernel.Field `ctf:"arch.vpic"`
-	VIOAPIC kernel.Field `ctf:"arch.vioapic"`
-	VPIT    kernel.Field `ctf:"arch.vpit"`
 }
 
-// kvmVM is a machine of KVM.
+// kvmVM is a machine of illumos-kvm.
 type kvmVM struct {
-	v    *kernel.View
-	addr uint64
-	l    *kvmLayout
-	b    []byte
+	kvmCore
+	l *kvmLayout
 }
 
 func (illumosKVM) machines(v *kernel.View) iter.Seq2[*Machine, error] {
@@ -61,7 +55,7 @@ func openKVM(v *kernel.View, addr uint64) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &kvmVM{v: v, addr: addr, l: l, b: b}
+	g := &kvmVM{kvmCore{v, addr, b}, l}
 	m := &Machine{Kind: KVM, Addr: addr, Name: fmt.Sprintf("kvm%d", int32(l.ID.Of(b))), Vendor: Intel, State: "created",
 		NCPU: int(int32(l.Online.Of(b))), v: v, back: g}
 	if p, _ := g.process(m); p != nil {
@@ -101,10 +95,6 @@ func (g *kvmVM) vcpus(m *Machine) (list []*VCPU, err error) {
 	return list, err
 }
 
-func (g *kvmVM) devices(*Machine) (map[string]uint64, error) {
-	return map[string]uint64{"vioapic": g.l.VIOAPIC.Of(g.b), "vatpic": g.l.VPIC.Of(g.b), "vatpit": g.l.VPIT.Of(g.b)}, nil
-}
-
 func (g *kvmVM) owns(addr uint64) bool {
 	_, ok := g.context(addr)
 	return ok
@@ -121,86 +111,4 @@ func (g *kvmVM) context(arg uint64) (int, bool) {
 		}
 	}
 	return 0, false
-}
-
-type slotsLayout struct {
-	Size  uint64       `ctf:"sizeof"`
-	N     kernel.Field `ctf:"nmemslots"`
-	Slots kernel.Field `ctf:"memslots"`
-}
-
-type slotLayout struct {
-	Size  uint64       `ctf:"sizeof"`
-	GFN   kernel.Field `ctf:"base_gfn"`
-	Pages kernel.Field `ctf:"npages"`
-	Flags kernel.Field `ctf:"flags"`
-	User  kernel.Field `ctf:"userspace_addr"`
-}
-
-// Flags of a memory slot (kvm.h, kvm_host.h).
-const (
-	slotLogDirty = 1
-	slotInvalid  = 1 << 16
-)
-
-// spacer gives address spaces by their struct as.
-type spacer interface{ Space(as uint64) mem.Space }
-
-// regions are the memory slots: each is a piece of qemu's address space.
-func (g *kvmVM) regions(*Machine) (list []Region, err error) {
-	sl, b, err := read(g.v, "struct kvm_memslots", g.l.Slots.Of(g.b), func(l *slotsLayout) uint64 { return l.Size })
-	if err != nil {
-		return nil, err
-	}
-	l, err := kernel.Lay[slotLayout](g.v, "struct kvm_memory_slot")
-	if err != nil {
-		return nil, err
-	}
-	n := int64(int32(sl.N.Of(b)))
-	if n < 0 || uint64(n)*l.Size > sl.Slots.Size {
-		return nil, fmt.Errorf("struct kvm_memslots %x: there cannot be %d slots", g.l.Slots.Of(g.b), n)
-	}
-	qemu, why := g.qemu()
-	for i := range int(n) {
-		s := b[sl.Slots.Off+uint64(i)*l.Size:]
-		r := Region{Addr: g.l.Slots.Of(g.b) + sl.Slots.Off + uint64(i)*l.Size, Name: fmt.Sprintf("slot %d", i), Prot: mem.ProtRead | mem.ProtWrite | mem.ProtExec,
-			Host: l.User.Of(s), Src: qemu, Err: mem.ErrUnmapped}
-		pages, gfn := l.Pages.Of(s), l.GFN.Of(s)
-		if pages == 0 {
-			continue
-		}
-		if pages > 1<<40 || gfn > 1<<40 {
-			err = errors.Join(err, fmt.Errorf("struct kvm_memory_slot %x: there cannot be %#x pages at %#x", r.Addr, pages, gfn))
-			continue
-		}
-		r.GPA, r.Len = gfn<<pageShift, pages<<pageShift
-		switch f := l.Flags.Of(s); {
-		case f&slotInvalid != 0:
-			r.Flags = "invalid"
-		case f&slotLogDirty != 0:
-			r.Flags = "log-dirty"
-		}
-		list = append(list, r)
-	}
-	if qemu == nil {
-		err = errors.Join(err, why)
-	}
-	return list, err
-}
-
-// qemu is the address space of the machine's process.
-func (g *kvmVM) qemu() (mem.Space, error) {
-	pid := int32(g.l.PID.Of(g.b))
-	p, err := byPID(g.v, pid)
-	if p == nil {
-		if err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("struct kvm %x: there is no process %d", g.addr, pid)
-	}
-	s, ok := core.As[spacer](g.v.Session().Context())
-	if !ok {
-		return nil, errors.New("the target has no address spaces of processes")
-	}
-	return s.Space(p.AS), nil
 }

@@ -93,31 +93,6 @@ func (g *bhyveVM) lapic(c *VCPU) (*LAPIC, error) {
 	return &LAPIC{Addr: at, Page: l.Page.Of(b), Base: l.Base.Of(b)}, nil
 }
 
-func (g *kvmVM) lapic(c *VCPU) (*LAPIC, error) {
-	vl, vb, err := g.readVCPU(c.Addr)
-	if err != nil {
-		return nil, err
-	}
-	return kvmLAPIC(g.v, vl.APIC.Of(vb), vl.APICBase.Of(vb))
-}
-
-// kvmLAPIC is KVM's model of an APIC.
-func kvmLAPIC(v *kernel.View, at, base uint64) (*LAPIC, error) {
-	if at == 0 {
-		return nil, nil
-	}
-	l, b, err := read(v, "struct kvm_lapic", at, func(l *struct {
-		Size uint64       `ctf:"sizeof"`
-		Regs kernel.Field `ctf:"regs"`
-	}) uint64 {
-		return l.Size
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &LAPIC{Addr: at, Page: l.Regs.Of(b), Base: base}, nil
-}
-
 var lapicTable = &core.Table{
 	Head: "%<u>%-?s %-20s %4s %8s %-8s %3s %3s %-14s %-12s %s%</u>\n", Line: "%0?p %-20s %4d %8x %-8s %02x  %02x  %-14s %-12s %s\n",
 	Cols: []core.Field{{Name: "addr", Head: "ADDR"}, {Name: "vm", Head: "VM"}, {Name: "vcpu", Head: "VCPU"}, {Name: "id", Head: "ID"}, {Name: "mode", Head: "MODE"},

@@ -23,30 +23,25 @@ func linuxOf(v *kernel.View) *system.LinuxKernel {
 }
 
 type linuxKVMLayout struct {
-	Size    uint64       `ctf:"sizeof"`
-	List    kernel.Field `ctf:"vm_list"`
-	MM      kernel.Field `ctf:"mm"`
-	Slots   kernel.Field `ctf:"memslots"`            // one for each address space: ordinary, SMM
-	Array   kernel.Field `ctf:"vcpu_array,optional"` // an xarray, since 5.16
-	VCPUs   kernel.Field `ctf:"vcpus,optional"`      // before: pointers
-	Online  kernel.Field `ctf:"online_vcpus.counter"`
-	Users   kernel.Field `ctf:"users_count.refs.counter|users_count.counter"` // refcount_t since 4.11
-	PID     kernel.Field `ctf:"userspace_pid,optional"`                       // since 4.17
-	Dentry  kernel.Field `ctf:"debugfs_dentry,optional"`                      // since 4.7
-	Dead    kernel.Field `ctf:"vm_dead,optional"`                             // since 5.17
-	Bugged  kernel.Field `ctf:"vm_bugged,optional"`                           // since 5.15
-	VPIC    kernel.Field `ctf:"arch.vpic,optional"`                           // these may be configured away
-	VIOAPIC kernel.Field `ctf:"arch.vioapic,optional"`
-	VPIT    kernel.Field `ctf:"arch.vpit,optional"`
+	Size   uint64       `ctf:"sizeof"`
+	List   kernel.Field `ctf:"vm_list"`
+	MM     kernel.Field `ctf:"mm"`
+	Slots  kernel.Field `ctf:"memslots"`            // one for each address space: ordinary, SMM
+	Array  kernel.Field `ctf:"vcpu_array,optional"` // an xarray, since 5.16
+	VCPUs  kernel.Field `ctf:"vcpus,optional"`      // before: pointers
+	Online kernel.Field `ctf:"online_vcpus.counter"`
+	Users  kernel.Field `ctf:"users_count.refs.counter|users_count.counter"` // refcount_t since 4.11
+	PID    kernel.Field `ctf:"userspace_pid,optional"`                       // since 4.17
+	Dentry kernel.Field `ctf:"debugfs_dentry,optional"`                      // since 4.7
+	Dead   kernel.Field `ctf:"vm_dead,optional"`                             // since 5.17
+	Bugged kernel.Field `ctf:"vm_bugged,optional"`                           // since 5.15
 }
 
 // linuxVM is a machine of Linux' KVM.
 type linuxVM struct {
+	kvmCore
 	k     *system.LinuxKernel
-	v     *kernel.View
-	addr  uint64
 	l     *linuxKVMLayout
-	b     []byte
 	proc  *Process // that runs it, nil if there is none
 	procE error
 	space mem.Space
@@ -86,7 +81,7 @@ func openLinuxKVM(k *system.LinuxKernel, v *kernel.View, addr uint64) (*Machine,
 	if err != nil {
 		return nil, err
 	}
-	g := &linuxVM{k: k, v: v, addr: addr, l: l, b: slices.Clone(b)}
+	g := &linuxVM{kvmCore: kvmCore{v, addr, slices.Clone(b)}, k: k, l: l}
 	g.proc, g.procE = g.findProcess()
 	g.cpus, g.cpusE = g.findVCPUs()
 	m := &Machine{Kind: KVM, Addr: addr, Name: g.name(), Vendor: linuxVendor(k, v), State: "created", NCPU: int(int32(l.Online.Of(b))), v: v, back: g}
@@ -202,7 +197,3 @@ func (g *linuxVM) findVCPUs() (list []uint64, err error) {
 }
 
 func (g *linuxVM) owns(addr uint64) bool { return slices.Contains(g.cpus, addr) }
-
-func (g *linuxVM) devices(*Machine) (map[string]uint64, error) {
-	return map[string]uint64{"vioapic": g.l.VIOAPIC.Of(g.b), "vatpic": g.l.VPIC.Of(g.b), "vatpit": g.l.VPIT.Of(g.b)}, nil
-}

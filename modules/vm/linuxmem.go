@@ -17,12 +17,9 @@ type linuxSlots struct {
 	List kernel.Field `ctf:"memslots,optional"`
 }
 
+// linuxSlot is what a struct kvm_memory_slot of Linux' has beside a kvmSlot.
 type linuxSlot struct {
 	Size    uint64       `ctf:"sizeof"`
-	GFN     kernel.Field `ctf:"base_gfn"`
-	Pages   kernel.Field `ctf:"npages"`
-	Flags   kernel.Field `ctf:"flags"`
-	User    kernel.Field `ctf:"userspace_addr"`
 	ID      kernel.Field `ctf:"id"`
 	Node    kernel.Field `ctf:"gfn_node[0],optional"`
 	NodeTwo kernel.Field `ctf:"gfn_node[1],optional"`
@@ -31,10 +28,11 @@ type linuxSlot struct {
 // maxSlots bounds a machine's memory slots, whose numbers are shorts.
 const maxSlots = 1 << 15
 
-// Flags of a memory slot that Linux has beside slotLogDirty and slotInvalid (linux/kvm.h).
+// Flags of a memory slot that Linux has beside slotLogDirty (linux/kvm.h, kvm_host.h).
 const (
 	slotReadOnly    = 1 << 1
 	slotGuestMemory = 1 << 2 // private memory is a file's, which the process does not map
+	slotInvalid     = 1 << 16
 )
 
 // regions are the memory slots of the ordinary address space: each is a piece of that of
@@ -70,16 +68,18 @@ func (g *linuxVM) addressSpace() (mem.Space, error) {
 
 // region reads a slot, of memory of the space given.
 func (g *linuxVM) region(at uint64, space mem.Space) (r Region, err error) {
-	l, b, err := read(g.v, "struct kvm_memory_slot", at, func(l *linuxSlot) uint64 { return l.Size })
+	l, b, err := read(g.v, "struct kvm_memory_slot", at, func(l *kvmSlot) uint64 { return l.Size })
 	if err != nil {
 		return r, err
 	}
-	pages, gfn := l.Pages.Of(b), l.GFN.Of(b)
-	if pages > 1<<40 || gfn > 1<<40 {
-		return r, fmt.Errorf("struct kvm_memory_slot %x: there cannot be %#x pages at %#x", at, pages, gfn)
+	x, err := kernel.Lay[linuxSlot](g.v, "struct kvm_memory_slot")
+	if err != nil {
+		return r, err
 	}
-	r = Region{Addr: at, GPA: gfn << pageShift, Len: pages << pageShift, Name: fmt.Sprintf("slot %d", int16(l.ID.Of(b))),
-		Prot: mem.ProtRead | mem.ProtWrite | mem.ProtExec, Host: l.User.Of(b), Src: space, Err: mem.ErrUnmapped}
+	if r, err = l.region(at, b, space); err != nil {
+		return r, err
+	}
+	r.Name = fmt.Sprintf("slot %d", int16(x.ID.Of(b)))
 	f := l.Flags.Of(b)
 	if f&slotReadOnly != 0 {
 		r.Prot &^= mem.ProtWrite

@@ -70,12 +70,16 @@ func (g *linuxVM) threads(*Machine) (map[int]Thread, error) {
 	if err != nil {
 		return nil, err
 	}
+	x, err := g.own()
+	if err != nil {
+		return nil, err
+	}
 	for _, at := range g.cpus {
 		l, b, bad := g.readVCPU(at)
 		if bad != nil {
 			continue // which is told with the vCPU
 		}
-		t, bad := g.threadOf(l.PID.Of(b), first)
+		t, bad := g.threadOf(x.PID.Of(b), first)
 		if bad != nil {
 			err = errors.Join(err, fmt.Errorf("thread of struct kvm_vcpu %x: %w", at, bad))
 		} else if t.Addr != 0 {

@@ -45,10 +45,8 @@ func (g *linuxVM) vmcbOf(at uint64) (*vmcbLayout, []byte, error) {
 	return read(g.v, "struct vmcb", vmcb, func(l *vmcbLayout) uint64 { return l.Size })
 }
 
-const (
-	inVCPU    = "kvm_vcpu"
-	encrypted = "encrypted"
-)
+// encrypted is why a register of a guest is unknown whose state the processor encrypts.
+const encrypted = "encrypted"
 
 // registers implements backend.
 func (g *linuxVM) registers(c *VCPU) (*Regs, error) {
@@ -56,7 +54,9 @@ func (g *linuxVM) registers(c *VCPU) (*Regs, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Protected.Of(b) != 0 {
+	if x, err := g.own(); err != nil {
+		return nil, err
+	} else if x.Protected.Of(b) != 0 {
 		return encryptedRegs(), nil
 	}
 	var r *Regs
@@ -76,20 +76,7 @@ func (g *linuxVM) registers(c *VCPU) (*Regs, error) {
 			r.GPR[i] = known(element(l.Regs, 8, i).Of(b), inVCPU)
 		}
 	}
-	in := func(f kernel.Field) Value { return known(f.Of(b), inVCPU) }
-	r.CR2, r.EFER = in(l.CR2), in(l.EFER)
-	for i := range r.DR {
-		r.DR[i] = known(element(l.DB, 8, i).Of(b), inVCPU)
-	}
-	r.CR8 = in(l.CR8)
-	if p, err := g.lapic(c); p != nil || err != nil { // then it is the task priority of the APIC
-		r.CR8 = unknown("in the local APIC")
-		if p != nil {
-			if t, err := g.v.Bytes(p.Page+lapicTPR, 4, nil); err == nil {
-				r.CR8 = known(uint64(t[0])>>4, "local APIC")
-			}
-		}
-	}
+	l.own(r, b)
 	return r, nil
 }
 
@@ -98,7 +85,7 @@ func encryptedRegs() *Regs {
 	why := unknown(encrypted)
 	seg := Segment{why, why, why, why}
 	r := &Regs{RIP: why, RFLAGS: why, CR0: why, CR2: why, CR3: why, CR4: why, CR8: why, EFER: why, KernelGSBase: why, DR6: why, DR7: why,
-		GDT: seg, IDT: seg, LDT: seg, TR: seg}
+		STAR: why, LSTAR: why, CSTAR: why, SFMASK: why, PAT: why, XCR0: why, GDT: seg, IDT: seg, LDT: seg, TR: seg}
 	for i := range r.GPR {
 		r.GPR[i] = why
 	}
@@ -120,8 +107,9 @@ var deeper = unknown("of a guest of the guest")
 
 // svmRegs are the registers of AMD's: KVM copies rax, rsp and rip out of the VMCB after
 // each exit and cr3 with nested page tables, and keeps cr0 and cr4 as the guest sees them.
-// FS, GS, TR, LDTR and KernelGSBase are in the guest's own VMCB always.
-func (g *linuxVM) svmRegs(c *VCPU, l *linuxVCPU, b []byte) (*Regs, error) {
+// FS, GS, TR, LDTR, KernelGSBase and the MSRs of system calls are in the guest's own VMCB
+// always.
+func (g *linuxVM) svmRegs(c *VCPU, l *kvmVCPU, b []byte) (*Regs, error) {
 	vmcb, own, err := g.svmOf(c.Addr)
 	if err != nil {
 		return nil, err
@@ -146,24 +134,26 @@ func (g *linuxVM) svmRegs(c *VCPU, l *linuxVCPU, b []byte) (*Regs, error) {
 			return nil, err
 		}
 		r.Seg[FS], r.Seg[GS], r.TR, r.LDT, r.KernelGSBase = first.Seg[FS], first.Seg[GS], first.TR, first.LDT, first.KernelGSBase
+		r.STAR, r.LSTAR, r.CSTAR, r.SFMASK = first.STAR, first.LSTAR, first.CSTAR, first.SFMASK
 		r.CR3 = deeper
 	}
 	return r, nil
 }
 
-// vcpuRIP is the number of rip among arch.regs (enum kvm_reg).
-const vcpuRIP = 16
-
 // linuxVMX is struct vcpu_vmx (arch/x86/kvm/vmx/vmx.h), whose beginning is the kvm_vcpu.
 type linuxVMX struct {
-	Size     uint64       `ctf:"sizeof"`
-	Exit     kernel.Field `ctf:"vt.exit_reason.full|exit_reason.full|exit_reason"` // a union since 5.11, moved in 6.15
-	RFLAGS   kernel.Field `ctf:"rflags,optional"`
-	Mask     kernel.Field `ctf:"segment_cache.bitmask,optional"`
-	Segments kernel.Field `ctf:"segment_cache.seg,optional"`
-	KGS      kernel.Field `ctf:"vt.msr_guest_kernel_gs_base|msr_guest_kernel_gs_base,optional"`
-	Loaded   kernel.Field `ctf:"loaded_vmcs,optional"` // the one that it runs by
-	Own      kernel.Field `ctf:"vmcs01,optional"`      // where that of its own is described
+	Size          uint64       `ctf:"sizeof"`
+	Exit          kernel.Field `ctf:"vt.exit_reason.full|exit_reason.full|exit_reason"`  // a union since 5.11, moved in 6.15
+	Qualification kernel.Field `ctf:"vt.exit_qualification|exit_qualification,optional"` // since 5.8
+	IntrInfo      kernel.Field `ctf:"vt.exit_intr_info|exit_intr_info,optional"`
+	PIR           kernel.Field `ctf:"vt.pi_desc.pir|pi_desc.pir,optional"` // posted interrupts; since 3.10
+	MSRs          kernel.Field `ctf:"guest_uret_msrs,optional"`            // since 5.11
+	RFLAGS        kernel.Field `ctf:"rflags,optional"`
+	Mask          kernel.Field `ctf:"segment_cache.bitmask,optional"`
+	Segments      kernel.Field `ctf:"segment_cache.seg,optional"`
+	KGS           kernel.Field `ctf:"vt.msr_guest_kernel_gs_base|msr_guest_kernel_gs_base,optional"`
+	Loaded        kernel.Field `ctf:"loaded_vmcs,optional"` // the one that it runs by
+	Own           kernel.Field `ctf:"vmcs01,optional"`      // where that of its own is described
 }
 
 // Fields of a segment in the mask of segment_cache, in the order of the bits; there are
@@ -184,18 +174,24 @@ type linuxVMXSegment struct {
 	Attr     kernel.Field `ctf:"ar"`
 }
 
-// vmxRegs are the registers of Intel's. Of cr0 and cr4 the guest owns some bits, none of
-// those that select how it is paged, which are in the VMCS until they are read.
-func (g *linuxVM) vmxRegs(c *VCPU, l *linuxVCPU, b []byte) (*Regs, error) {
-	x, xb, err := read(g.v, "struct vcpu_vmx", c.Addr, func(l *linuxVMX) uint64 { return l.Size })
+func (g *linuxVM) vmx(at uint64) (*linuxVMX, []byte, error) {
+	return read(g.v, "struct vcpu_vmx", at, func(l *linuxVMX) uint64 { return l.Size })
+}
+
+// has tells whether KVM has read something of the VMCS since the last exit; name is its
+// number in enum kvm_reg.
+func (g *linuxVM) has(l *kvmVCPU, b []byte, name string) bool {
+	bit, ok := g.v.Enumerator("enum kvm_reg", name)
+	return ok && bit >= 0 && bit < 64 && l.Avail.Of(b)>>uint(bit)&1 != 0
+}
+
+// vmxRegs are the registers of Intel's.
+func (g *linuxVM) vmxRegs(c *VCPU, l *kvmVCPU, b []byte) (*Regs, error) {
+	x, xb, err := g.vmx(c.Addr)
 	if err != nil {
 		return nil, err
 	}
-	avail := l.Avail.Of(b)
-	has := func(name string) bool {
-		bit, ok := g.v.Enumerator("enum kvm_reg", name)
-		return ok && bit >= 0 && bit < 64 && avail>>uint(bit)&1 != 0
-	}
+	has := func(name string) bool { return g.has(l, b, name) }
 	r := vmcsRegs()
 	in := func(f kernel.Field) Value { return known(f.Of(b), inVCPU) }
 	if has("VCPU_REGS_RSP") {
@@ -210,22 +206,15 @@ func (g *linuxVM) vmxRegs(c *VCPU, l *linuxVCPU, b []byte) (*Regs, error) {
 	case has("VCPU_EXREG_CR3"):
 		r.CR3 = in(l.CR3)
 	}
-	for name, to := range map[string]*Value{"VCPU_EXREG_CR0": &r.CR0, "VCPU_EXREG_CR4": &r.CR4} {
-		f := l.CR0
-		if to == &r.CR4 {
-			f = l.CR4
-		}
-		if *to = in(f); !has(name) {
-			to.Where = inExit
-		}
-	}
+	l.controls(r, b, has("VCPU_EXREG_CR0"), has("VCPU_EXREG_CR4"))
 	if x.RFLAGS.OK() && has("VCPU_EXREG_RFLAGS") {
-		r.RFLAGS = known(x.RFLAGS.Of(xb), "vcpu_vmx")
+		r.RFLAGS = known(x.RFLAGS.Of(xb), inVMX)
 	}
 	r.DR6, r.DR7 = in(l.DR6), in(l.DR7)
 	if x.KGS.OK() {
-		r.KernelGSBase = known(x.KGS.Of(xb), "vcpu_vmx")
+		r.KernelGSBase = known(x.KGS.Of(xb), inVMX)
 	}
+	g.vmxMSRs(r, x, xb)
 	if x.Mask.OK() && has("VCPU_EXREG_SEGMENTS") {
 		g.vmxSegments(r, x, xb)
 	}
@@ -249,8 +238,34 @@ func (g *linuxVM) vmxSegments(r *Regs, x *linuxVMX, xb []byte) {
 			at kernel.Field
 		}{cachedSelector: {&to.Selector, l.Selector}, cachedBase: {&to.Base, l.Base}, cachedLimit: {&to.Limit, l.Limit}, cachedAttr: {&to.Attr, l.Attr}} {
 			if mask>>(i*cachedFields+n)&1 != 0 {
-				*f.to = known(f.at.Of(xb[off:]), "vcpu_vmx")
+				*f.to = known(f.at.Of(xb[off:]), inVMX)
 			}
+		}
+	}
+}
+
+// vmxMSRs takes the MSRs that are switched with the guest: an array in the order of a
+// table of the module kvm's.
+func (g *linuxVM) vmxMSRs(r *Regs, x *linuxVMX, xb []byte) {
+	l, err := kernel.Lay[struct {
+		Size uint64       `ctf:"sizeof"`
+		Data kernel.Field `ctf:"data"`
+	}](g.v, "struct vmx_uret_msr")
+	if err != nil || !x.MSRs.OK() {
+		return
+	}
+	names, err := g.v.Symbol("kvm", "kvm_uret_msrs_list") // what it was before 5.13 is not read
+	if err != nil {
+		return
+	}
+	n := min(x.MSRs.Size/l.Size, maxMSRs)
+	table, err := g.v.Bytes(names.Value, n*4, nil)
+	if err != nil {
+		return
+	}
+	for i := range n {
+		if to := r.msr(element(kernel.Field{}, 4, int(i)).Of(table)); to != nil {
+			*to = known(l.Data.Of(xb[x.MSRs.Off+i*l.Size:]), "guest_uret_msrs")
 		}
 	}
 }

@@ -187,13 +187,21 @@ type Exit struct {
 
 // Event is an interrupt or an exception that a vCPU has not taken yet.
 type Event struct {
-	Kind   string // "intr", "nmi", "extint", "exception", "init", "sipi"; "irr": it waits in the local APIC, "pir": it is posted to it
+	Kind   string // "intr", "nmi", "smi", "extint", "exception", "init", "sipi"; "irr": it waits in the local APIC, "pir": it is posted to it
 	Vector int    // -1 if it is not known, or there is none
 	Error  Value  // error code of an exception
 }
 
 // Regs reads what is in memory of the vCPU's registers.
-func (c *VCPU) Regs() (*Regs, error) { return c.Machine.back.registers(c) }
+func (c *VCPU) Regs() (*Regs, error) {
+	r, err := c.Machine.back.registers(c)
+	if r != nil && r.CR8.Where == inAPIC {
+		if l, _ := c.LAPIC(); l != nil { // that it cannot be read is told where it is asked for
+			r.CR8 = taskPriority(l)
+		}
+	}
+	return r, err
+}
 
 // Value is a register, if memory holds it.
 type Value struct {
@@ -255,7 +263,30 @@ type Regs struct {
 	GDT, IDT, LDT, TR       Segment
 	DR                      [4]Value
 	DR6, DR7                Value
+	// MSRs of system calls, of memory types, and the extended control register.
+	STAR, LSTAR, CSTAR, SFMASK, PAT, XCR0 Value
 	// PDPT are the entries of the page directory pointer table that the processor has
 	// loaded, where the hypervisor keeps them (PAE).
 	PDPT [4]Value
+}
+
+// maxMSRs bounds the MSRs that a hypervisor switches with a guest.
+const maxMSRs = 64
+
+// msr is the register that is the MSR of a number, nil if it is none that is kept (APM
+// volume 2, appendix A; SDM volume 4, table 2-2).
+func (r *Regs) msr(number uint64) *Value {
+	switch number {
+	case 0x277:
+		return &r.PAT
+	case 0xc0000081:
+		return &r.STAR
+	case 0xc0000082:
+		return &r.LSTAR
+	case 0xc0000083:
+		return &r.CSTAR
+	case 0xc0000084:
+		return &r.SFMASK
+	}
+	return nil
 }

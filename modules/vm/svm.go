@@ -73,6 +73,11 @@ type vmcbLayout struct {
 	RSP      kernel.Field `ctf:"state.rsp|save.rsp"`
 	RAX      kernel.Field `ctf:"state.rax|save.rax"`
 	KGSBase  kernel.Field `ctf:"state.kernelgsbase|save.kernel_gs_base"`
+	STAR     kernel.Field `ctf:"state.star|save.star"`
+	LSTAR    kernel.Field `ctf:"state.lstar|save.lstar"`
+	CSTAR    kernel.Field `ctf:"state.cstar|save.cstar"`
+	SFMASK   kernel.Field `ctf:"state.sfmask|save.sfmask"`
+	PAT      kernel.Field `ctf:"state.g_pat|save.g_pat"`
 }
 
 type vmcbSegment struct {
@@ -149,6 +154,7 @@ func vmcbRegs(v *kernel.View, b []byte) (*Regs, error) {
 	}
 	r := &Regs{RIP: in(l.RIP), RFLAGS: in(l.RFLAGS), CR0: in(l.CR0), CR2: in(l.CR2), CR3: in(l.CR3), CR4: in(l.CR4),
 		CR8: known(l.VTPR.Of(b)&0xf, inVMCB), EFER: in(l.EFER), KernelGSBase: in(l.KGSBase), DR6: in(l.DR6), DR7: in(l.DR7),
+		STAR: in(l.STAR), LSTAR: in(l.LSTAR), CSTAR: in(l.CSTAR), SFMASK: in(l.SFMASK), PAT: in(l.PAT), XCR0: unknown(notKept),
 		Seg: [6]Segment{ES: seg(l.ES), CS: seg(l.CS), SS: seg(l.SS), DS: seg(l.DS), FS: seg(l.FS), GS: seg(l.GS)},
 		GDT: seg(l.GDT), IDT: seg(l.IDT), LDT: seg(l.LDT), TR: seg(l.TR)}
 	r.GPR[RAX], r.GPR[RSP] = in(l.RAX), in(l.RSP)
@@ -181,10 +187,10 @@ func (g *bhyveVM) svmExit(c *VCPU) {
 		return
 	}
 	b = b[l.VMCB.Off:][:l.VMCB.Size]
-	code := svmExit(x.ExitCode.Of(b))
-	c.Exit.Hardware = fmt.Sprintf("%s info %x %x", code, x.Info1.Of(b), x.Info2.Of(b))
-	if c.Exit.Reason == "BOGUS" {
-		c.Exit.Reason = code
+	code := x.ExitCode.Of(b)
+	c.Exit.Hardware = svmReason(code, x.Info1.Of(b), x.Info2.Of(b))
+	if c.Exit.Reason == exitBogus {
+		c.Exit.Reason = svmExit(code)
 	}
 	if e, ok := intEvent(x.Inject.Of(b)); ok {
 		c.Events = append(c.Events, e)

@@ -190,6 +190,9 @@ var segNames = []string{"es", "cs", "ss", "ds", "fs", "gs"}
 func showRegs(c *core.Ctx, r *Regs) {
 	n := 0
 	put := func(name string, v Value) {
+		if v.Where == notKept {
+			return
+		}
 		text := "?"
 		if v.Known {
 			text = fmt.Sprintf("%016x", v.V)
@@ -210,10 +213,15 @@ func showRegs(c *core.Ctx, r *Regs) {
 	for _, x := range []struct {
 		name string
 		v    Value
-	}{{"cr0", r.CR0}, {"cr2", r.CR2}, {"cr3", r.CR3}, {"cr4", r.CR4}, {"efer", r.EFER}, {"kgsbas", r.KernelGSBase}} {
+	}{{"cr0", r.CR0}, {"cr2", r.CR2}, {"cr3", r.CR3}, {"cr4", r.CR4}, {"cr8", r.CR8}, {"xcr0", r.XCR0}, {"efer", r.EFER}, {"star", r.STAR}, {"lstar", r.LSTAR},
+		{"cstar", r.CSTAR}, {"sfmask", r.SFMASK}, {"kgsbas", r.KernelGSBase}, {"pat", r.PAT}, {"dr0", r.DR[0]}, {"dr1", r.DR[1]}, {"dr2", r.DR[2]}, {"dr3", r.DR[3]},
+		{"dr6", r.DR6}, {"dr7", r.DR7}} {
 		put(x.name, x.v)
 	}
-	c.Printf("\n")
+	c.P.EndLine()
+	if r.PDPT[0].Known {
+		c.Printf("pdpt %x %x %x %x\n", r.PDPT[0].V, r.PDPT[1].V, r.PDPT[2].V, r.PDPT[3].V)
+	}
 	for i, s := range r.Seg {
 		showSeg(c, segNames[i], s)
 	}

@@ -136,6 +136,8 @@ func vcpuLine(host string, m *illumos.BuiltVM, i int) string {
 		exit = map[uint64]string{1: "EXT_INTR", 12: "HLT"}[c.HW.Code]
 	case amd && exit == "BOGUS":
 		exit = "INTR"
+	case exit == "BOGUS":
+		exit = "EXT_INTR"
 	case host == "vms gate" && exit == "INST_EMUL":
 		exit = "MMIO_EMUL"
 	}
@@ -186,7 +188,9 @@ func TestRegisters(t *testing.T) {
 		for _, m := range sys.VMs {
 			for i, c := range m.VCPUs {
 				r := c.Regs
-				want := map[string]uint64{"rip": r.RIP, "rflags": r.RFLAGS, "cr0": r.CR0, "cr2": r.CR2, "cr3": r.CR3, "cr4": r.CR4, "efer": r.EFER, "kgsbas": r.KGSBase}
+				want := map[string]uint64{"rip": r.RIP, "rflags": r.RFLAGS, "cr0": r.CR0, "cr2": r.CR2, "cr3": r.CR3, "cr4": r.CR4, "efer": r.EFER, "kgsbas": r.KGSBase,
+					"cr8": r.CR8, "xcr0": 7, "star": r.STAR, "lstar": r.LSTAR, "cstar": r.CSTAR, "sfmask": r.SFMASK, "pat": r.PAT,
+					"dr0": r.DR[0], "dr1": r.DR[1], "dr2": r.DR[2], "dr3": r.DR[3], "dr6": r.DR6, "dr7": r.DR7}
 				for n, name := range names {
 					want[name] = r.GPR[n]
 				}
@@ -194,8 +198,9 @@ func TestRegisters(t *testing.T) {
 				switch {
 				case m.Kind == "kvm":
 					unknown["rflags"] = true
+					delete(want, "xcr0") // it has no place for it
 				case host == "vms intel":
-					for _, name := range []string{"rsp", "rflags", "cr0", "cr3", "cr4", "efer"} {
+					for _, name := range []string{"rsp", "rflags", "cr0", "cr3", "cr4", "efer", "dr7"} {
 						unknown[name] = true
 					}
 					unknown["rflags"] = c.Exit.Code != "HLT"
@@ -238,11 +243,14 @@ func TestExits(t *testing.T) {
 		show(web.VCPUs[3]).Match(fmt.Sprintf(`last exit: (INST|MMIO)_EMUL \(gpa %x\)$`, emul.GPA))
 		show(db.VCPUs[0]).Match(fmt.Sprintf(`last exit: WRMSR \(msr %x value %x\)$`, msr.MSR, msr.Value))
 		if host == "vms intel" {
-			show(sys.VMs[3].VCPUs[1]).Match(`last exit: HLT \(qemu was told INTR\)$`)
+			show(sys.VMs[3].VCPUs[1]).Match(`last exit: HLT \(its process was told INTR\)$`)
 		}
 		show(sys.VMs[2].VCPUs[0]).Match(`last exit: SUSPENDED \(poweroff\)$`)
 		if host != "vms intel" {
-			show(web.VCPUs[3]).Match(fmt.Sprintf(`processor's reason: NPF info %x %x$`, web.VCPUs[3].HW.Info1, emul.GPA))
+			show(web.VCPUs[3]).Match(fmt.Sprintf(`processor's reason: NPF info %x %x \(gpa %x write, not mapped\)$`, web.VCPUs[3].HW.Info1, emul.GPA, emul.GPA))
+			show(web.VCPUs[2]).Match(fmt.Sprintf(`processor's reason: IO info %x %x \(port %x out 1\)$`, web.VCPUs[2].HW.Info1, web.VCPUs[2].HW.Info2, io.Port))
+		} else {
+			show(web.VCPUs[0]).Match(`last exit: EXT_INTR$`).Match(`processor's reason: EXT_INTR qualification 0$`)
 		}
 	})
 }

@@ -41,21 +41,23 @@ type vmxContext struct {
 	DR6  kernel.Field `ctf:"guest_dr6"`
 }
 
+// Where values are from, and why there are none.
 const (
 	inVMCS = "in the VMCS"
 	inExit = "exit"
+	inAPIC = "in the local APIC"
+	inVMX  = "vcpu_vmx"
+	// notKept is a register that the hypervisor of this release has no place for, and the
+	// processor's structure neither.
+	notKept = "not kept"
 )
-
-// guestMSRKGSBase is the index of KernelGSBase in a vCPU's row of guest_msrs
-// (IDX_MSR_KGSBASE of intel/vmx_msr.h).
-const guestMSRKGSBase = 4
 
 // vmcsRegs are registers of which all are in the VMCS.
 func vmcsRegs() *Regs {
 	in := unknown(inVMCS)
 	seg := Segment{in, in, in, in}
-	r := &Regs{RIP: in, RFLAGS: in, CR0: in, CR2: in, CR3: in, CR4: in, CR8: unknown("in the local APIC"), EFER: in,
-		KernelGSBase: in, DR6: in, DR7: in, GDT: seg, IDT: seg, LDT: seg, TR: seg}
+	r := &Regs{RIP: in, RFLAGS: in, CR0: in, CR2: in, CR3: in, CR4: in, CR8: unknown(inAPIC), EFER: in,
+		KernelGSBase: in, DR6: in, DR7: in, STAR: in, LSTAR: in, CSTAR: in, SFMASK: in, PAT: in, XCR0: in, GDT: seg, IDT: seg, LDT: seg, TR: seg}
 	r.GPR[RSP] = in
 	for i := range r.Seg {
 		r.Seg[i] = seg
@@ -94,10 +96,25 @@ func (g *bhyveVM) vmxRegs(cookie uint64, c *VCPU) (*Regs, error) {
 	}
 	r.CR2, r.DR6 = known(x.CR2.Of(b), from), known(x.DR6.Of(b), from)
 	row := sc.MSRs.Size / (sc.Context.Size / x.Size)
-	if v, err := g.v.Pointer(cookie + sc.MSRs.Off + uint64(c.ID)*row + guestMSRKGSBase*8); err == nil {
-		r.KernelGSBase = known(v, "guest_msrs")
+	if err := g.vmxMSRs(r, cookie+sc.MSRs.Off+uint64(c.ID)*row, row); err != nil {
+		return nil, err
 	}
 	return r, g.fromExit(r, c)
+}
+
+// vmxMSRs takes the MSRs that bhyve switches with the guest: a vCPU's row of guest_msrs,
+// in the order of an enumeration without a name (intel/vmx.h).
+func (g *bhyveVM) vmxMSRs(r *Regs, row, size uint64) error {
+	b, err := g.v.Bytes(row, size, nil)
+	if err != nil {
+		return kernel.BadRead("guest_msrs", row, err)
+	}
+	for i, to := range []*Value{&r.LSTAR, &r.CSTAR, &r.STAR, &r.SFMASK, &r.KernelGSBase, &r.PAT} {
+		if uint64(i+1)*8 <= size {
+			*to = known(kernel.Field{Off: uint64(i) * 8, Size: 8}.Of(b), "guest_msrs")
+		}
+	}
+	return nil
 }
 
 // fromExit fills in what the last exit has told of registers in the VMCS.
@@ -149,9 +166,5 @@ func (g *bhyveVM) posted(c *VCPU) {
 	if err != nil {
 		return // its registers are unknown for the same reason, which is told there
 	}
-	for n := int(l.PIR.Size)*8 - 1; n >= 0; n-- {
-		if b[l.PIR.Off+uint64(n/8)]>>(n%8)&1 != 0 {
-			c.Events = append(c.Events, Event{Kind: "pir", Vector: n})
-		}
-	}
+	c.Events = append(c.Events, postedEvents(b[l.PIR.Off:][:l.PIR.Size])...)
 }
