@@ -127,16 +127,17 @@ func TestBadStubs(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			begin := time.Now()
-			m, err := Open(context.Background(), stubOf(t, tt.answer), Options{Wait: 500 * time.Millisecond})
+			// Only a stub that says nothing is waited for in vain.
+			wait := patience
+			if tt.want == ErrSilent.Error() {
+				wait = 500 * time.Millisecond
+			}
+			m, err := Open(context.Background(), stubOf(t, tt.answer), Options{Wait: wait})
 			if err == nil {
 				m.Close()
 			}
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
-			}
-			if d := time.Since(begin); d > 5*time.Second {
-				t.Errorf("it took %v", d)
 			}
 		})
 	}
@@ -152,7 +153,7 @@ func TestDies(t *testing.T) {
 		}
 		return good(r)
 	})
-	m, err := Open(context.Background(), addr, Options{Bhyve: true, Wait: 300 * time.Millisecond})
+	m, err := Open(context.Background(), addr, Options{Bhyve: true, Wait: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,9 +162,9 @@ func TestDies(t *testing.T) {
 	if n, err := m.KernelVirtual().ReadAt(b, 0x1000); n != 0 || err == nil {
 		t.Errorf("read of a silent stub: %d, %v", n, err)
 	}
-	begin := time.Now()
-	if n, err := m.KernelVirtual().ReadAt(b, 0x1000); n != 0 || !errors.Is(err, ErrSilent) || time.Since(begin) > 100*time.Millisecond {
-		t.Errorf("read after silence: %d, %v, %v", n, err, time.Since(begin))
+	m.q.wait = time.Hour // nothing is waited for again
+	if n, err := m.KernelVirtual().ReadAt(b, 0x1000); n != 0 || !errors.Is(err, ErrSilent) {
+		t.Errorf("read after silence: %d, %v", n, err)
 	}
 	if len(m.News()) == 0 || m.State() != 5 {
 		t.Errorf("state %d", m.State())

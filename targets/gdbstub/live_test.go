@@ -22,6 +22,20 @@ import (
 
 var background = context.Background()
 
+// patience is how long tests wait for what comes at once on a machine with nothing else
+// to do.
+const patience = time.Minute
+
+// until waits for something.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
 func attach(t *testing.T, addr string, o Options) *Target {
 	t.Helper()
 	m, err := Open(background, addr, o)
@@ -67,26 +81,24 @@ func TestLook(t *testing.T) {
 	if !vm.Running() {
 		t.Error("the machine does not run after Open")
 	}
+	short := idleTime
+	idleTime = time.Hour // however long the next reads take
 	a := counter(t, m)
 	if counter(t, m) != a {
 		t.Error("the machine runs within a command")
 	}
+	idleTime = short
 	moment := m.Moment()
 	m.Settle()
 	if !vm.Running() || m.Moment() == moment {
 		t.Errorf("the machine does not run between commands; moment %d", m.Moment())
 	}
-	for end := time.Now().Add(10 * time.Second); counter(t, m) <= a; m.Settle() {
-		if time.Now().After(end) {
-			t.Fatal("the counter stands")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	for end := time.Now().Add(5 * time.Second); !vm.Running(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the machine does not go on by itself")
-		}
-	}
+	until(t, "the counter goes on", func() bool {
+		defer m.Settle()
+		return counter(t, m) > a
+	})
+	counter(t, m)
+	until(t, "the machine goes on by itself", vm.Running)
 	for _, bad := range []mem.Addr{tinyvm.Memory, 0xfee00000, 1 << 40} {
 		if n, err := m.Physical().ReadAt(make([]byte, 4), bad); n != 0 || !errors.Is(err, mem.ErrUnmapped) {
 			t.Errorf("read at %v: %d bytes, %v", bad, n, err)
@@ -136,7 +148,7 @@ func TestRegistersAsTheMonitor(t *testing.T) {
 // run resumes and checks why the machine stops.
 func run(t *testing.T, m *Target, o control.Order, why control.Why, pc uint64) control.Stop {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(background, 10*time.Second)
+	ctx, cancel := context.WithTimeout(background, patience)
 	defer cancel()
 	s, err := m.Control().Resume(ctx, o, func(*control.Stop) bool { return true })
 	if err != nil || s.Why != why || s.PC != pc {
@@ -236,7 +248,7 @@ func TestAsGDB(t *testing.T) {
 		script = append(script, "-ex", fmt.Sprintf(`printf "%s %%lx\n", $%s`, r, r))
 	}
 	script = append(script, "-ex", fmt.Sprintf("x/8xb %#x", vm.Count), "-ex", fmt.Sprintf("hbreak *%#x", vm.Count), "-ex", "ignore 1 9", "-ex", "continue", "-ex", `printf "after %lx\n", $rbx`, "-ex", "detach")
-	ctx, cancel := context.WithTimeout(background, 30*time.Second)
+	ctx, cancel := context.WithTimeout(background, 2*patience)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "gdb", script...).CombinedOutput()
 	if err != nil {
@@ -295,14 +307,13 @@ func TestOthers(t *testing.T) {
 	vm := tinyvm.Start(t)
 	m := attach(t, vm.GDB, Options{})
 	vm.Ask("stop", nil, nil)
-	time.Sleep(20 * time.Millisecond)
+	until(t, "the stub tells of another's stop", func() bool { return len(m.q.packets) > 0 })
 	a := counter(t, m)
 	m.Settle()
 	if vm.Running() || !m.Halted() {
 		t.Error("what somebody else has halted was resumed")
 	}
 	vm.Ask("cont", nil, nil) // the stub says nothing of that
-	time.Sleep(20 * time.Millisecond)
 	if _, err := m.Processors(); err != nil {
 		t.Errorf("after another's cont: %v", err)
 	}
@@ -341,14 +352,14 @@ func TestAbandon(t *testing.T) {
 		s, _ := m.Control().Resume(background, control.Order{}, func(*control.Stop) bool { return true })
 		done <- s
 	}()
-	time.Sleep(50 * time.Millisecond)
+	until(t, "the machine runs", vm.Running)
 	m.Abandon()
 	select {
 	case s := <-done:
 		if s.Why != control.Lost {
 			t.Errorf("stop: %+v", s)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("Resume does not end")
 	}
 	if got := mode(t, vm); got != "0" || !vm.Running() {

@@ -11,8 +11,8 @@ import (
 )
 
 // idleTime is how long a machine that is looked at stays halted after the last read,
-// should nobody tell that the command has ended.
-const idleTime = 300 * time.Millisecond
+// should nobody tell that the command has ended. It is a variable for tests.
+var idleTime = 300 * time.Millisecond
 
 // interrupt is the byte that halts a machine.
 const interrupt = 0x03
