@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math/bits"
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
@@ -105,102 +104,27 @@ func pageWalkers() []*core.Walker {
 	}
 }
 
-// pageHash is the kernel's table of pages by vnode and offset.
+// pageHash is the kernel's table of pages by vnode and offset, with all that is read of a
+// page_t.
 type pageHash struct {
-	v           *kernel.View
-	l           *pageLayout
-	table, size uint64
-	shift       uint64
-	buf         []byte
+	*kernel.PageHash
+	v *kernel.View
+	l *pageLayout
 }
 
 func openPageHash(v *kernel.View) (*pageHash, error) {
-	h := &pageHash{v: v}
-	var err error
-	if h.l, err = kernel.Lay[pageLayout](v, "page_t"); err != nil {
+	l, err := kernel.Lay[pageLayout](v, "page_t")
+	if err != nil {
 		return nil, err
 	}
-	if h.table, err = v.Variable("unix", "page_hash"); err != nil {
-		return nil, kernel.Failed(err, "unable to read page_hash")
-	}
-	if h.size, err = v.Variable("unix", "page_hashsz"); err != nil {
-		return nil, kernel.Failed(err, "unable to read page_hashsz")
-	}
-	if h.shift, err = v.Variable("unix", "page_hashsz_shift"); err != nil {
-		h.shift = uint64(bits.Len64(h.size) - 1)
-	}
-	if h.table == 0 || h.size == 0 || h.size&(h.size-1) != 0 || h.size > maxPages {
-		return nil, errors.New("page_hash, page_hashsz not found or invalid")
-	}
-	return h, nil
-}
-
-// What the hash of pages is made of (PAGE_HASH_FUNC of vm/page.h): PH_SHIFT_SIZE,
-// AN_VPSHIFT and VNODE_ALIGN_LOG2.
-const (
-	pageHashShift = 9
-	swapVPShift   = 11
-	vnodeAlignLog = 8
-)
-
-// bucket is the index of a page in the table.
-func (h *pageHash) bucket(vp, off uint64) uint64 {
-	left := (h.shift - swapVPShift - vnodeAlignLog) & 63 // as the processor takes it
-	return (off>>12 ^ off>>(12+pageHashShift) ^ vp>>3 ^ vp>>(3+pageHashShift) ^ vp>>(3+2*pageHashShift) ^ vp<<left) & (h.size - 1)
-}
-
-// chain walks the pages of a bucket.
-func (h *pageHash) chain(bucket uint64, yield func(at uint64, b []byte) bool) error {
-	at, err := h.v.Pointer(h.table + 8*bucket)
-	if err != nil {
-		return kernel.Failed(err, "unable to read page_hash[%d] (%x)", bucket, h.table+8*bucket)
-	}
-	return h.follow(at, yield)
-}
-
-// follow walks the pages of a chain from one on. A chain that closes is found by the
-// last of the marks at growing distances.
-func (h *pageHash) follow(at uint64, yield func(at uint64, b []byte) bool) error {
-	mark, steps, limit := uint64(0), 0, 2
-	for at != 0 {
-		if at == mark {
-			return fmt.Errorf("page %x is in its hash chain twice", at)
-		}
-		if steps++; steps == limit {
-			mark, steps, limit = at, 0, limit*2
-		}
-		b, err := h.v.Bytes(at, h.l.Size, h.buf)
-		if err != nil {
-			return kernel.Failed(err, "unable to read page_t at %#x", at)
-		}
-		next := h.l.Hash.Of(b)
-		if !yield(at, b) {
-			return nil
-		}
-		at = next
-	}
-	return nil
+	h, err := kernel.OpenPageHash(v)
+	return &pageHash{h, v, l}, err
 }
 
 // lookup finds the page of a vnode at an offset; 0 if it is not in memory.
 func (h *pageHash) lookup(vp, off uint64) (uint64, error) {
-	found, bucket := uint64(0), h.bucket(vp, off)
-	var wrong error
-	err := h.chain(bucket, func(at uint64, b []byte) bool {
-		pvp, poff := h.l.Vnode.Of(b), h.l.Offset.Of(b)
-		if pvp == vp && poff == off {
-			found = at
-			return false
-		}
-		if n := h.bucket(pvp, poff); pvp != 0 && n != bucket {
-			wrong = fmt.Errorf("page hash mismatch: in bucket %d, but page %x hashes to bucket %d", bucket, at, n)
-		}
-		return wrong == nil
-	})
-	if err == nil {
-		err = wrong
-	}
-	return found, err
+	at, _, err := h.Lookup(vp, off)
+	return at, err
 }
 
 func walkPages(c *core.Ctx, start mem.Addr, has bool) iter.Seq2[core.Elem, error] {
@@ -218,11 +142,10 @@ func walkPages(c *core.Ctx, start mem.Addr, has bool) iter.Seq2[core.Elem, error
 		case has && start != 0:
 			err = h.ofVnode(uint64(start), give)
 		default:
-			for i := uint64(0); i < h.size && err == nil && !stopped; i++ {
-				if at, perr := v.Pointer(h.table + 8*i); perr != nil {
-					err = kernel.Failed(perr, "unable to read from %x", h.table+8*i)
-				} else if at != 0 {
-					err = h.follow(at, give)
+			for i := uint64(0); i < h.Chains() && err == nil && !stopped; i++ {
+				var at uint64
+				if at, err = h.Chain(i); err == nil {
+					err = h.Follow(at, give)
 				}
 			}
 		}
@@ -249,7 +172,7 @@ func (h *pageHash) ofVnode(vp uint64, yield func(at uint64, b []byte) bool) erro
 		if met.Again(at) {
 			return fmt.Errorf("page %x is in its vnode's ring twice", at)
 		}
-		b, err := h.v.Bytes(at, h.l.Size, h.buf)
+		b, err := h.v.Bytes(at, h.l.Size, nil)
 		if err != nil {
 			return kernel.Failed(err, "unable to read page_t at %#x", at)
 		}
