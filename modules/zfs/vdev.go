@@ -3,6 +3,7 @@ package zfs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -206,14 +207,30 @@ func (p *vdevPrinter) row(addr uint64, l *vdevLayout, b []byte, depth int) error
 	return nil
 }
 
+// countedIO are the kinds of I/O that a vdev counts, behind the first, which is none.
+var countedIO = []string{"READ", "WRITE", "FREE", "CLAIM", "IOCTL"}
+
+// kinds names the kinds of I/O that the release counts: OpenZFS 2.3 has FLUSH for IOCTL.
+func (p *vdevPrinter) kinds() []string {
+	list := slices.Clone(countedIO)
+	for i := range list {
+		if s := enumerator(p.v, "enum zio_type", "ZIO_TYPE_", uint64(i+1)); s != "" {
+			list[i] = s
+		}
+	}
+	return list
+}
+
 // counts is what statistics prints, for records.
 func (p *vdevPrinter) counts(l *vdevLayout, b []byte) (list []out.Field) {
 	if !p.stats {
 		return nil
 	}
-	for i, kind := range []string{"", "read", "write", "free", "claim", "ioctl"} {
-		if ops, bytes := words(l.Ops, b), words(l.Bytes, b); i > 0 && i < min(len(ops), len(bytes)) {
-			list = append(list, out.Field{Name: kind + "_ops", Value: ops[i]}, out.Field{Name: kind + "_bytes", Value: bytes[i]})
+	ops, bytes := words(l.Ops, b), words(l.Bytes, b)
+	for i, kind := range p.kinds() {
+		if i+1 < min(len(ops), len(bytes)) {
+			kind = strings.ToLower(kind)
+			list = append(list, out.Field{Name: kind + "_ops", Value: ops[i+1]}, out.Field{Name: kind + "_bytes", Value: bytes[i+1]})
 		}
 	}
 	return append(list, out.Field{Name: "read_errors", Value: l.ERead.Of(b)}, out.Field{Name: "write_errors", Value: l.EWrite.Of(b)},
@@ -224,7 +241,11 @@ func (p *vdevPrinter) counts(l *vdevLayout, b []byte) (list []out.Field) {
 func (p *vdevPrinter) statistics(l *vdevLayout, b []byte) {
 	c := p.c
 	_ = indented(c, func() error {
-		c.Printf("\n%<u>       %12s %12s %12s %12s %12s%</u>\n", "READ", "WRITE", "FREE", "CLAIM", "IOCTL")
+		c.Printf("\n%<u>      ")
+		for _, kind := range p.kinds() {
+			c.Printf(" %12s", kind)
+		}
+		c.Printf("%</u>\n")
 		for _, row := range []struct {
 			name string
 			f    kernel.Field
