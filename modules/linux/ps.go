@@ -67,7 +67,7 @@ func processWalkers() []*core.Walker {
 
 // psTable is the table of ::ps with some options.
 func psTable(opts int) *core.Table {
-	t := &core.Table{Head: "%<u>%-1s %-6s %-6s %-6s %-6s ", Line: "%-c %-6d %-6d %-6d %-6d ", Type: "struct task_struct"}
+	t := &core.Table{Head: "%<u>%-1s %-6s %-6s %-6s %-6s ", Line: "%-1s %-6d %-6d %-6d %-6d ", Type: "struct task_struct"}
 	t.Cols = []core.Field{{Name: "state", Head: "S"}, {Name: "pid", Head: "PID"}, {Name: "ppid", Head: "PPID"},
 		{Name: "pgid", Head: "PGID"}, {Name: "sid", Head: "SID"}}
 	add := func(opt int, name, head, headFmt, line string) {
@@ -139,11 +139,10 @@ func (st *psState) row(c *core.Ctx, v *kernel.View, addr uint64) error {
 		return err
 	}
 	number := func(what string, n int, err error) any { return cell(c, n, err, what, addr) }
-	letter, _ := t.state()
 	ppid, perr := t.ppid(v)
 	pgid, gerr := t.group(v, "PIDTYPE_PGID")
 	sid, serr := t.group(v, "PIDTYPE_SID")
-	row := []any{letter, t.tgid(), number("parent", ppid, perr), number("process group", pgid, gerr), number("session", sid, serr)}
+	row := []any{t.letter(), t.tgid(), number("parent", ppid, perr), number("process group", pgid, gerr), number("session", sid, serr)}
 	zone, group, in := globalZone, "", pidIn{}
 	if st.opts&(psZones|psSpaces|psGroups) != 0 {
 		if zone, group, in, err = zoneOf(v, t); err != nil {

@@ -3,6 +3,7 @@ package linux
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -25,21 +26,23 @@ given. Into a pipe go all threads of the groups, so that filters can be chained:
 -a             all threads of each group, not the first only
 -c, -C func    stacks with, without the function, or func+offset
 -f             the stacks are gathered anew
--i             leave out what waits on a condition variable of OpenZFS, and dead threads
+-i             only what may be stuck: threads that run, are in an uninterruptible sleep
+               (disk), stopped or traced, or wait for a mutex, rwsem or sema in any
+               sleep; not what waits for work or for the world outside
 -m, -M module  stacks with, without code of the module; vmlinux is the kernel itself
 -s, -S sobj    threads that wait for this, for anything else; ALL for any
 -t, -T tstate  threads in this state, in another
 -v             tells how the stacks are gathered
 
 SOBJ types, by the functions on the stack: mutex rwsem sema completion cv futex poll pipe
-io sock child signal sleep
+io sock fault child signal sleep
 Thread states: run oncpu sleep disk idle stopped traced zombie dead parked
 `
 
 func stackDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "stacks", Usage: "?[-afiv] [-c func] [-C func] [-m module] [-M module] [-s sobj | -S sobj] [-t tstate | -T tstate]",
-			Descr: "print unique kernel thread stacks", Type: "struct task_struct", Help: stacksHelp, Opts: stacks.Opts, Run: runStacks},
+			Descr: "print unique kernel thread stacks", Type: "struct task_struct", Help: stacksHelp, Opts: stacksOpts(), Run: runStacks},
 		{Name: "findstack", Usage: ":[-v]", Descr: "find kernel thread stack", Type: "struct task_struct", Run: runFindstack,
 			Help: "Prints the stack of the thread in the kernel: where each frame is and the function. The\n" +
 				"frames come from the ORC tables in the kernel's memory; interrupts and exceptions are\n" +
@@ -48,6 +51,17 @@ func stackDcmds() []*core.Dcmd {
 			Opts: []core.Opt{{Letter: 'v', Help: "with its state, its CPU, and what it waits for"}},
 		},
 	}
+}
+
+// stacksOpts are MDB's options of ::stacks; what is of interest is another thing here.
+func stacksOpts() []core.Opt {
+	opts := slices.Clone(stacks.Opts)
+	for i := range opts {
+		if opts[i].Letter == 'i' {
+			opts[i].Help = "only threads that may be stuck, and those that run"
+		}
+	}
+	return opts
 }
 
 // linuxThreads tells ::stacks of the kernel's threads.
@@ -101,6 +115,27 @@ func (l *linuxThreads) Stack(addr uint64) (stacks.Stack, error) {
 	return s, nil
 }
 
+// Interesting implements stacks.Chooser. On Linux a sleep that a signal ends is how threads
+// wait for work and for what comes from outside; what hangs sleeps otherwise, or waits for
+// a lock.
+func (l *linuxThreads) Interesting(s *stacks.Stack) bool {
+	switch threadStates[s.State] {
+	case "RUN", "DISK", "STOPPED", "TRACED":
+		return true
+	case "ONCPU":
+		return !slices.ContainsFunc(s.Frames, l.idles)
+	case "SLEEP":
+		return slices.Contains(lockKinds, l.Sobj(s.Sobj))
+	}
+	return false
+}
+
+// idles tells whether an address is in the loop of a CPU with nothing to do.
+func (l *linuxThreads) idles(pc uint64) bool {
+	m, err := l.c.Namespace().LookupAddr(pc-1, 0)
+	return err == nil && (m.Name == "do_idle" || m.Name == "cpu_startup_entry")
+}
+
 // threadStates are the states' names; a number is an index.
 var threadStates = []string{"RUN", "ONCPU", "SLEEP", "DISK", "IDLE", "STOPPED", "TRACED", "ZOMBIE", "DEAD", "PARKED"}
 
@@ -127,7 +162,7 @@ var sobjs = []struct {
 	functions []string
 }{
 	{"mutex", []string{"__mutex_lock", "mutex_lock", "__ww_mutex_lock", "rt_mutex_slowlock", "__rt_mutex_slowlock"}},
-	{"rwsem", []string{"rwsem_down_", "down_read", "down_write"}},
+	{"rwsem", []string{"rwsem_down_", "down_read", "down_write", "percpu_rwsem_wait", "percpu_down_write"}},
 	{"sema", []string{"__down", "down_timeout", "down_interruptible", "down_killable", "___down_common"}},
 	{"completion", []string{"wait_for_completion", "__wait_for_common"}},
 	{"cv", []string{"cv_wait_common", "cv_timedwait_common", "__cv_"}},
@@ -136,6 +171,7 @@ var sobjs = []struct {
 	{"pipe", []string{"pipe_read", "pipe_write", "anon_pipe_read", "anon_pipe_write", "wait_for_partner"}},
 	{"io", []string{"io_schedule", "bit_wait_io", "folio_wait_bit", "blk_mq_get_tag"}},
 	{"sock", []string{"sk_wait_data", "wait_woken", "__skb_wait_for_more_packets", "inet_csk_accept", "unix_stream_read_generic", "unix_wait_for_peer"}},
+	{"fault", []string{"handle_userfault"}},
 	{"child", []string{"do_wait"}},
 	{"signal", []string{"sigsuspend", "__do_sys_pause", "do_sigtimedwait", "__x64_sys_pause"}},
 	{"sleep", []string{"do_nanosleep", "hrtimer_nanosleep", "msleep", "usleep_range"}},
@@ -232,15 +268,15 @@ func runFindstack(c *core.Ctx) error {
 		pcs[i] = f.PC
 	}
 	_, state := t.state()
-	sobj := "<none>"
+	w := waiting{kind: "<none>"}
 	if c.Opt('v') && !t.running() {
 		l := &linuxThreads{c: c, v: v, k: k, waits: map[uint64]uint64{}}
-		sobj = l.Sobj(l.waitsOn(pcs))
+		w = waitOf(v, k, t, l.Sobj(l.waitsOn(pcs)), frames)
 	}
 	c.Record(func() {
 		c.Printf("stack pointer for thread %p (%s): %p\n", c.Addr, describe(t), sp)
 		if c.Opt('v') {
-			c.Printf("  state %s, CPU %d, waits for %s\n", state, t.cpu(), sobj)
+			c.Printf("  state %s, CPU %d, waits for %s\n", state, t.cpu(), w.text(v))
 		}
 		c.Printf("[ %0?lr %a() ]\n", sp, frames[0].PC)
 		for _, f := range frames[1:] {

@@ -113,6 +113,12 @@ func (t *task) state() (letter byte, name string) {
 	return 'R', "RUN"
 }
 
+// letter is that of the state.
+func (t *task) letter() string {
+	letter, _ := t.state()
+	return string(letter)
+}
+
 // processes yields the leaders of thread groups, the first process, swapper, ahead.
 func processes(v *kernel.View) iter.Seq2[uint64, error] {
 	return func(yield func(uint64, error) bool) {

@@ -40,7 +40,11 @@ func newFilter(c *core.Ctx, k Kernel) (*filter, error) {
 				return nil, core.ErrUsage
 			}
 		}
-		text['S'], text['T'] = "CV", "FREE"
+		if ch, ok := k.(Chooser); ok {
+			f.test(true, func(g *stackGroup) bool { return g.Panicked || ch.Interesting(&g.Stack) })
+		} else {
+			text['S'], text['T'] = "CV", "FREE"
+		}
 	}
 	return f, errors.Join(
 		f.function(c, text['c'], true), f.function(c, text['C'], false),

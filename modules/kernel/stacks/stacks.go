@@ -48,6 +48,12 @@ type Kernel interface {
 	Module(name string) ([]sym.Range, error)
 }
 
+// Chooser is a Kernel on which other threads are of no interest to -i than MDB's, which are
+// those on a condition variable and free ones.
+type Chooser interface {
+	Interesting(s *Stack) bool
+}
+
 // Opts are the options of ::stacks.
 var Opts = []core.Opt{
 	{Letter: 'a', Help: "list all threads of a group"},
@@ -109,7 +115,7 @@ func gather(c *core.Ctx, k Kernel, given []uint64) (stackGroups, error) {
 		return memo.groups, nil
 	}
 	if c.Opt('v') {
-		c.Warnf("stacks: processing kernel threads\n")
+		c.Session.Notef("stacks: processing kernel threads\n")
 	}
 	g := &gathering{c: c, k: k, byKey: map[string]*stackGroup{}}
 	if given != nil {
@@ -131,14 +137,14 @@ func gather(c *core.Ctx, k Kernel, given []uint64) (stackGroups, error) {
 		}
 	}
 	if c.Opt('v') {
-		c.Warnf("stacks: %d unique stacks / %d threads\n", len(g.groups), g.threads)
+		c.Session.Notef("stacks: %d unique stacks / %d threads\n", len(g.groups), g.threads)
 	}
 	for _, group := range g.groups {
 		slices.Reverse(group.threads[1:])
 	}
 	g.sort()
 	if c.Opt('v') {
-		c.Warnf("stacks: done\n")
+		c.Session.Notef("stacks: done\n")
 	}
 	if given == nil {
 		memo.groups = g.groups
