@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -88,6 +89,23 @@ func (s *Session) adopt(cx *Context, sys any) {
 	s.refresh(cx)
 }
 
+// FindKernel looks for a kernel in a machine's memory again, as far as the search says. It
+// gives what was found, which is the context's system then. A kernel that is known stays
+// if none is found.
+func (s *Session) FindKernel(ctx context.Context, how system.Search) (any, error) {
+	cx := s.Context()
+	sys, err := system.Recognise(system.WithSearch(ctx, how), cx.Target)
+	if ctx.Err() != nil {
+		return nil, ErrIntr
+	}
+	_, raw := sys.(*system.RawMachine)
+	if _, was := cx.System.(*system.RawMachine); sys == nil || raw && !was {
+		return nil, cmp.Or(err, system.ErrNoKernel)
+	}
+	s.adopt(cx, sys)
+	return sys, err
+}
+
 // Settled is called when a command has ended.
 func (s *Session) Settled() {
 	if t, ok := s.Context().Target.(Settler); ok {
@@ -127,7 +145,7 @@ func (s *Session) controlledThread(cx *Context) (uint64, error) {
 		return cx.Thread, nil
 	}
 	id := s.exec.controlled()
-	if t, ok := As[CPUThreads](cx); ok {
+	if t, ok := As[CPUThreads](cx); ok && cx.Thread != 0 {
 		if runs, ok := t.CPUThread(int(id - 1)); !ok || runs != cx.Thread {
 			return 0, fmt.Errorf("processor %d does not run thread %x", id-1, cx.Thread)
 		}

@@ -28,11 +28,17 @@ func (s *Session) SetRegister(name string, v uint64) error {
 	if err != nil {
 		return err
 	}
+	thread, err := s.controlledThread(cx)
+	if err != nil {
+		return err
+	}
 	old, _ := regs.Get(name)
 	if !regs.Set(name, v) {
 		return errBadReg
 	}
-	if err := w.SetRegisters(cx.Thread, regs); err != nil {
+	err = w.SetRegisters(thread, regs)
+	s.refresh(cx)
+	if err != nil {
 		return err
 	}
 	s.writes = append(s.writes, Write{

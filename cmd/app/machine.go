@@ -32,6 +32,12 @@ func (a *app) machineTarget(ctx context.Context, args []string) (core.Target, er
 	if k, ok := t.(interface{ UseVmlinux(path string) }); ok && len(args) > 0 {
 		k.UseVmlinux(args[0])
 	}
+	if a.c.write {
+		if err := writable(t); err != nil {
+			t.Close()
+			return nil, fmt.Errorf("cannot write to machine %s: %w", a.c.machine, err)
+		}
+	}
 	a.machine, _ = t.(abandoner)
 	a.interrupts()
 	if s, ok := t.(core.Stopper); a.c.stop && ok {
@@ -41,6 +47,15 @@ func (a *app) machineTarget(ctx context.Context, args []string) (core.Target, er
 		}
 	}
 	return t, nil
+}
+
+// writable opens a machine for writing.
+func writable(t core.Target) error {
+	r, ok := t.(core.Reopener)
+	if !ok {
+		return core.ErrNotSup
+	}
+	return r.SetWritable(true)
 }
 
 // abandoner is what can be let go from any goroutine.

@@ -99,6 +99,37 @@ func (s *kernelSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
 	return done, nil
 }
 
+// WriteAt implements mem.Writer where the memory does.
+func (s *kernelSpace) WriteAt(p []byte, a mem.Addr) (int, error) {
+	done := 0
+	for done < len(p) {
+		at := uint64(a) + uint64(done)
+		if at < uint64(a) {
+			return done, mem.Fault(mem.Addr(at), mem.ErrUnmapped)
+		}
+		to, place := s.k.virt, at
+		if to == nil || s.as != s.k.kas {
+			pa, err := s.k.translate(s.as, at)
+			if err != nil {
+				return done, mem.Fault(mem.Addr(at), err)
+			}
+			to, place = s.k.phys, pa
+		}
+		w, ok := to.(mem.Writer)
+		if !ok {
+			return done, mem.Fault(mem.Addr(at), mem.ErrReadOnly)
+		}
+		n := min(len(p)-done, int(pageSize-at%pageSize))
+		got, err := w.WriteAt(p[done:done+n], mem.Addr(place))
+		page := at >> pageShift
+		s.slots[(page^page>>12)%uint64(len(s.slots))].Store(nil)
+		if done += got; err != nil {
+			return done, mem.Fault(mem.Addr(uint64(a)+uint64(done)), mem.Reason(err))
+		}
+	}
+	return done, nil
+}
+
 // View implements mem.Viewer.
 func (s *kernelSpace) View(a mem.Addr, n int) []byte {
 	off := int(a % pageSize)

@@ -17,10 +17,16 @@ type machine struct{ t *Target }
 
 // A point is a breakpoint in the machine.
 type point struct {
-	kind string // of the Z packet: "1" hardware, "0" software
+	kind string // of the Z packet
 	old  byte   // what was there, for a stub that patches virtual memory
 	has  bool
 }
+
+// Kinds of breakpoints, as Z packets have them.
+const (
+	softPoint = "0"
+	hardPoint = "1"
+)
 
 // Insert implements control.Machine: a hardware breakpoint, which changes no memory,
 // else a software one.
@@ -35,12 +41,12 @@ func (m *machine) Insert(addr uint64) error {
 }
 
 func (t *Target) insert(addr uint64) error {
-	kinds := []string{"1", "0"}
+	kinds := []string{hardPoint, softPoint}
 	p := &point{}
 	if !t.stub.physical {
-		kinds = []string{"0", "1"} // bhyve has software ones alone
+		kinds = []string{softPoint, hardPoint} // bhyve has software ones alone
 		var b [1]byte
-		if err := t.setPhysical(false); err != nil {
+		if err := t.choose(t.reader(mem.Addr(addr))); err != nil {
 			return err
 		}
 		if n, _ := t.burst(b[:], mem.Addr(addr)); n == 1 {

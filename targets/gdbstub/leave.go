@@ -25,7 +25,7 @@ func (t *Target) disarm() {
 // breakpoints have replaced.
 func (t *Target) hidePoints(b []byte, base uint64) {
 	for a, p := range t.points {
-		if p.has && p.kind == "0" && a-base < uint64(len(b)) {
+		if p.has && p.kind == softPoint && a-base < uint64(len(b)) {
 			b[a-base] = p.old
 		}
 	}

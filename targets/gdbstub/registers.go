@@ -3,7 +3,6 @@ package gdbstub
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/xmdb/xmdb/core/arch"
@@ -15,20 +14,13 @@ import (
 // x for digits that are not known. An answer may end before the last register.
 func (d *description) decode(answer []byte) (*system.Processor, error) {
 	p := &system.Processor{Regs: arch.NewRegs(arch.AMD64)}
-	regs := slices.Clone(d.regs)
-	slices.SortStableFunc(regs, func(a, b register) int { return a.num - b.num })
 	some := false
-	for _, r := range regs {
-		digits := (r.bits + 7) / 8 * 2
-		if len(answer) < digits {
-			break
-		}
+	for _, f := range d.fields(len(answer)) {
 		var b [8]byte
-		if r.bits <= 64 && unhexBytes(b[:(r.bits+7)/8], answer) == (r.bits+7)/8 {
-			setRegister(p, r.name, binary.LittleEndian.Uint64(b[:]))
+		if n := (f.to - f.from) / 2; n <= len(b) && unhexBytes(b[:n], answer[f.from:f.to]) == n {
+			setRegister(p, f.name, binary.LittleEndian.Uint64(b[:]))
 			some = true
 		}
-		answer = answer[digits:]
 	}
 	if !some {
 		return nil, fmt.Errorf("%w: no register in the answer to g", ErrNonsense)
@@ -43,20 +35,27 @@ func setRegister(p *system.Processor, name string, v uint64) {
 	if s.Set(name, v) {
 		return
 	}
-	switch name {
-	case "k_gs_base":
+	if name == "k_gs_base" {
 		s.KernelGSBase, s.Known = v, s.Known|system.HasKernelGSBase
-	case "fs_base", "gs_base":
-		p.Regs.Set(strings.Replace(name, "_", "", 1), v)
-	case "eflags":
-		p.Regs.Set("rflags", v)
-	case "eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip":
-		p.Regs.Set("r"+name[1:], v)
-	default:
-		if reg, _ := p.Regs.Arch.Lookup(name); reg != nil && reg.Of == "" {
-			p.Regs.Set(name, v)
-		}
+		return
 	}
+	name = archName(name)
+	if reg, _ := p.Regs.Arch.Lookup(name); reg != nil && reg.Of == "" {
+		p.Regs.Set(name, v)
+	}
+}
+
+// archName is core/arch's name of a register that gdb names so.
+func archName(name string) string {
+	switch name {
+	case "fs_base", "gs_base":
+		return strings.Replace(name, "_", "", 1)
+	case "eflags":
+		return "rflags"
+	case "eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip":
+		return "r" + name[1:]
+	}
+	return name
 }
 
 // tables adds the bases of descriptor tables, which no description has: QEMU's monitor

@@ -11,6 +11,7 @@ import (
 type stub struct {
 	packet   int  // bytes that a packet may have
 	physical bool // qqemu.PhyMemMode
+	physMode bool // it is switched on: whoever was here before has left it so
 	vCont    bool // with c and s
 	xml      *description
 }
@@ -64,7 +65,8 @@ func (s *stub) learn(q *conn, bhyve bool) error {
 		return err
 	}
 	if a, err := q.ask("qqemu.PhyMemMode"); err == nil {
-		s.physical = string(a) == "0" || string(a) == "1"
+		s.physMode = string(a) == "1"
+		s.physical = s.physMode || string(a) == "0"
 	}
 	return q.broken
 }

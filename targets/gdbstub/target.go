@@ -52,6 +52,7 @@ type Target struct {
 	ranges   []mem.Mapping
 
 	moment    atomic.Uint64
+	write     atomic.Bool   // open for writing
 	abandoned chan struct{} // closed when the debugger is being ended
 	closed    bool
 }
@@ -79,6 +80,8 @@ var (
 	_ core.Physical         = (*Target)(nil)
 	_ core.StatusReporter   = (*Target)(nil)
 	_ core.Warner           = (*Target)(nil)
+	_ core.Reopener         = (*Target)(nil)
+	_ core.RegisterWriter   = (*Target)(nil)
 	_ control.Machine       = (*machine)(nil)
 	_ system.Processors     = (*Target)(nil)
 	_ system.VirtualOnly    = (*Target)(nil)
@@ -124,6 +127,7 @@ func (t *Target) greet() error {
 	if err := t.stub.learn(t.q, t.bhyve); err != nil {
 		return err
 	}
+	t.physMode = t.stub.physMode
 	if err := t.listThreads(); err != nil {
 		return err
 	}
@@ -284,15 +288,9 @@ func (t *Target) registersOf(i int) (*system.Processor, error) {
 	if t.cpus[i].Regs != nil {
 		return &t.cpus[i], nil
 	}
-	var a []byte
-	for t.chosen = ""; t.chosen == ""; { // a halt in between chooses another one
-		if err := t.choose(i); err != nil {
-			return nil, err
-		}
-		var err error
-		if a, err = t.q.ask("g"); err != nil {
-			return nil, t.failed(err)
-		}
+	a, err := t.readRegisters(i)
+	if err != nil {
+		return nil, err
 	}
 	p, err := t.stub.layout(len(a) / 2).decode(a)
 	if err != nil {
@@ -306,6 +304,19 @@ func (t *Target) registersOf(i int) (*system.Processor, error) {
 	}
 	t.cpus[i] = *p
 	return &t.cpus[i], nil
+}
+
+// readRegisters asks for a processor's registers, which is the chosen one then.
+func (t *Target) readRegisters(i int) (answer []byte, err error) {
+	for t.chosen = ""; t.chosen == ""; { // a halt in between chooses another one
+		if err := t.choose(i); err != nil {
+			return nil, err
+		}
+		if answer, err = t.q.ask("g"); err != nil {
+			return nil, t.failed(err)
+		}
+	}
+	return answer, nil
 }
 
 // choose makes a processor the one that g, m and s mean.

@@ -165,7 +165,11 @@ func (t *Target) relayout() error {
 	if t.mem.slow != nil {
 		t.mem.slow.close()
 	}
+	t.mem.setWritable(false)
 	t.mem = n
+	if t.write {
+		return n.setWritable(true)
+	}
 	return nil
 }
 

@@ -19,6 +19,10 @@ import (
 
 var ramArgs = []string{"-object", "memory-backend-file,id=ram0,size=64M,share=on,mem-path=DIR/ram", "-machine", "memory-backend=ram0"}
 
+// patience is how long tests wait for what comes at once on a machine with nothing else
+// to do.
+const patience = time.Minute
+
 func counter(t *testing.T, m *Target) uint64 {
 	t.Helper()
 	v, err := mem.ReadUint(m.Physical(), tinyvm.Counter, 8, binary.LittleEndian)
@@ -86,7 +90,7 @@ func TestWays(t *testing.T) {
 				t.Errorf("memory through %s, want %s", how, tt.how)
 			}
 			a := counter(t, m)
-			for end := time.Now().Add(10 * time.Second); ; m.Refresh() {
+			for end := time.Now().Add(patience); ; m.Refresh() {
 				if b := counter(t, m); b > a {
 					break
 				}
@@ -109,10 +113,47 @@ func TestWays(t *testing.T) {
 			if n, err := m.Physical().ReadAt(make([]byte, 64), tinyvm.Memory-16); n != 16 || !errors.Is(err, mem.ErrUnmapped) {
 				t.Errorf("read across the end: %d bytes, %v", n, err)
 			}
+			writes(t, m, tt.vm, tt.how)
 			if !tt.vm.Running() {
 				t.Error("looking has stopped the machine")
 			}
 		})
+	}
+}
+
+// writes changes memory, where the way to it allows, and asks the monitor what is there.
+func writes(t *testing.T, m *Target, vm *tinyvm.Machine, how string) {
+	t.Helper()
+	const at = 0x300ffd
+	w := m.Physical().(mem.Writer)
+	if n, err := w.WriteAt([]byte{1}, at); n != 0 || !errors.Is(err, mem.ErrReadOnly) || m.Writable() {
+		t.Errorf("not open for writing: %d bytes, %v", n, err)
+	}
+	err := m.SetWritable(true)
+	if how == monitorWay {
+		if !errors.Is(err, errNoWrites) || m.Writable() {
+			t.Errorf("writing through the monitor: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := byte(time.Now().UnixNano())&0x7f | 0x80
+	if n, err := w.WriteAt([]byte{mark, 2, 3, 4, 5}, at); n != 5 || err != nil {
+		t.Errorf("%d bytes written, %v", n, err)
+	}
+	if text, want := vm.Monitor("xp /5bx 0x300ffd"), fmt.Sprintf("%#02x 0x02 0x03 0x04 0x05", mark); !strings.Contains(text, want) {
+		t.Errorf("the monitor has %s, want %s", text, want)
+	}
+	if n, err := w.WriteAt(make([]byte, 8), tinyvm.Memory-4); n != 4 || !errors.Is(err, mem.ErrUnmapped) {
+		t.Errorf("across the end: %d bytes, %v", n, err)
+	}
+	if err := m.SetWritable(false); err != nil || m.Writable() {
+		t.Errorf("closed for writing: %v", err)
+	}
+	if _, err := w.WriteAt([]byte{1}, at); !errors.Is(err, mem.ErrReadOnly) {
+		t.Errorf("closed for writing: %v", err)
 	}
 }
 
@@ -203,9 +244,9 @@ func TestEvents(t *testing.T) {
 	m = open(t, m, err)
 	until := func(what string, ok func() bool) {
 		t.Helper()
-		for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("%s was not noticed", what)
+				t.Fatalf("%s was not noticed within %v", what, patience)
 			}
 		}
 	}

@@ -17,7 +17,8 @@ type memory struct {
 	blocks []block
 	files  map[uint64]fileRange // of blocks that have one, by base
 	ways   []way
-	slow   *saved // nil: nothing needs the monitor
+	spaces []*fileSpace // of what has a file
+	slow   *saved       // nil: nothing needs the monitor
 }
 
 // way tells how a part of memory is read.
@@ -60,7 +61,7 @@ func openMemory(ctx context.Context, m monitor, host *hostProcess) (*memory, err
 		s := mem.Segment{Base: mem.Addr(b.Base), Size: b.Size, Name: b.Name, Prot: mem.ProtRead}
 		f, off, how := p.direct(ctx, &d, b)
 		if f != nil {
-			s.Src, s.Off = &fileSpace{f: f, host: host}, mem.Addr(off)
+			s.Src, s.Off = p.space(f, host), mem.Addr(off)
 		} else {
 			if p.slow == nil {
 				p.slow = newSaved(m)
@@ -72,6 +73,13 @@ func openMemory(ctx context.Context, m monitor, host *hostProcess) (*memory, err
 	}
 	p.segs = mem.NewSegments(segs)
 	return p, nil
+}
+
+// space reads a file.
+func (p *memory) space(f *os.File, host *hostProcess) *fileSpace {
+	s := &fileSpace{f: f, host: host}
+	p.spaces = append(p.spaces, s)
+	return s
 }
 
 // director finds ways to blocks. Each question to a QEMU that is busy takes
@@ -174,6 +182,7 @@ func (b *backend) open() *os.File {
 // fileSpace reads a file, or a process' memory, that may end at any time.
 type fileSpace struct {
 	f    *os.File
+	w    *os.File // the same for writing; nil: it is not to be written to
 	host *hostProcess
 }
 
@@ -215,6 +224,7 @@ func (p *memory) ranges(present bool) []mem.Mapping {
 }
 
 func (p *memory) close() {
+	p.setWritable(false) // closes what is open for it
 	if p.slow != nil {
 		p.slow.close()
 	}

@@ -62,7 +62,7 @@ func processMemory(host *hostProcess, c command) (*memory, error) {
 			}
 			p.blocks = append(p.blocks, piece)
 			p.tell(how, n)
-			segs = append(segs, mem.Segment{Base: mem.Addr(piece.Base), Size: n, Src: &fileSpace{f: f, host: host},
+			segs = append(segs, mem.Segment{Base: mem.Addr(piece.Base), Size: n, Src: p.space(f, host),
 				Off: mem.Addr(at), Name: part.name, Prot: mem.ProtRead})
 			b.Base, b.Off, b.Size = b.Base+n, b.Off+n, b.Size-n
 		}

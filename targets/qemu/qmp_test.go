@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 )
 
 const greeting = `{"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}, "capabilities": []}}` + "\r\n"
@@ -73,7 +72,6 @@ func TestBadServers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			begin := time.Now()
 			m, err := OpenQMP(context.Background(), serve(t, tt.serve))
 			if err == nil {
 				m.Close()
@@ -81,9 +79,6 @@ func TestBadServers(t *testing.T) {
 			}
 			if !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %q, want %q", err, tt.want)
-			}
-			if d := time.Since(begin); d > 6*time.Second {
-				t.Errorf("it took %v", d)
 			}
 		})
 	}

@@ -26,6 +26,7 @@ type Target struct {
 	vcpus    int
 	warnings []string
 	vmlinux  string
+	write    bool // open for writing
 
 	mu     sync.Mutex
 	state  state
@@ -49,6 +50,7 @@ var (
 	_ core.Stopper          = (*Target)(nil)
 	_ core.Physical         = (*Target)(nil)
 	_ core.Warner           = (*Target)(nil)
+	_ core.Reopener         = (*Target)(nil)
 	_ core.StatusReporter   = (*Target)(nil)
 	_ core.Restarter        = (*Target)(nil)
 	_ system.Processors     = (*Target)(nil)
