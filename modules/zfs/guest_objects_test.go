@@ -27,8 +27,9 @@ func (s *realPools) at(cmd string) string {
 
 // TestGuestFiles compares what ZFS keeps of files in their system attributes with what
 // Linux keeps of them in inodes.
-func TestGuestFiles(t *testing.T) {
-	s := openGuest(t)
+func TestGuestFiles(t *testing.T) { onPools(t, testGuestFiles) }
+
+func testGuestFiles(t *testing.T, s *realPools) {
 	znodes, checked, lists := s.addrs("::walk zfs_znode_cache"), 0, 0
 	for _, z := range znodes {
 		handle := s.value(z + "::print znode_t z_sa_hdl")
@@ -108,8 +109,9 @@ func (s *realPools) accessList(z, acl string) {
 
 // TestGuestIO looks at the I/Os of pools at rest: those under which what nobody waits for
 // is hung, one for each CPU and for each transaction group.
-func TestGuestIO(t *testing.T) {
-	s := openGuest(t)
+func TestGuestIO(t *testing.T) { onPools(t, testGuestIO) }
+
+func testGuestIO(t *testing.T, s *realPools) {
 	all := len(s.addrs("::walk zio"))
 	var each int
 	for _, pool := range []string{"tank", "dpool"} {
@@ -134,8 +136,9 @@ func TestGuestIO(t *testing.T) {
 
 // TestGuestLeaves reads the map of names in which a pool finds its own objects: a header
 // and a leaf.
-func TestGuestLeaves(t *testing.T) {
-	s := openGuest(t)
+func TestGuestLeaves(t *testing.T) { onPools(t, testGuestLeaves) }
+
+func testGuestLeaves(t *testing.T, s *realPools) {
 	leaves := s.addrs(`::dbufs -n mos -o 1 -b 1`)
 	if len(leaves) != 2 {
 		t.Fatalf("leaves %v, want one for each pool", leaves)
@@ -158,8 +161,9 @@ func TestGuestLeaves(t *testing.T) {
 // TestGuestBlocks follows blocks: a pool's root, which was written in the last
 // transaction group that was synced, and those of a file system, whose headers the ARC
 // must find by where they are on disk.
-func TestGuestBlocks(t *testing.T) {
-	s := openGuest(t)
+func TestGuestBlocks(t *testing.T) { onPools(t, testGuestBlocks) }
+
+func testGuestBlocks(t *testing.T, s *realPools) {
 	for _, r := range records(t, s.Session, "::txg_state") {
 		root := s.at(r.str("addr") + "::print -a spa_t spa_uberblock.ub_rootbp")
 		out := s.Run(root + "::blkptr").OK().Out
