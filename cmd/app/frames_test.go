@@ -49,7 +49,7 @@ func gdbFor(s fixtures.Subject) string {
 
 // gdbContext bounds what gdb takes: there are cores on which it never ends.
 func gdbContext(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -6,8 +6,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +30,9 @@ func running(t *testing.T, args ...string) (*exec.Cmd, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	// Nobody waits longer for what it says.
+	limit := time.AfterFunc(2*patience, func() { cmd.Process.Kill() })
+	t.Cleanup(func() { limit.Stop() })
 	in := bufio.NewReader(out)
 	if line, _ := in.ReadString('\n'); line != "ready\n" {
 		t.Fatalf("program said %q", line)
@@ -58,12 +63,11 @@ func TestSignalsRelease(t *testing.T) {
 				if line, _ := bufio.NewReader(stdout).ReadString('\n'); !strings.Contains(line, "debugging PID") {
 					t.Fatalf("xmdb said %q", line)
 				}
-				time.Sleep(200 * time.Millisecond)
+				time.Sleep(200 * time.Millisecond) // what it does by then is all the same
 				cmd.Process.Signal(sig)
 				if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 128+int(sig) {
 					t.Errorf("xmdb ended with %v", err)
 				}
-				time.Sleep(50 * time.Millisecond)
 				subject.Process.Signal(syscall.SIGTERM)
 				rest, _ := out.ReadString('\n')
 				if !strings.Contains(rest, "odd 0 why 0 text same signals 0") {
@@ -80,8 +84,17 @@ func TestInterruptLive(t *testing.T) {
 	tt := onTerminal(t, "", nil, "-p", fmt.Sprint(subject.Process.Pid))
 	tt.expect(`> `)
 	tt.send(":c\r")
-	tt.expect(`:c`)
-	time.Sleep(200 * time.Millisecond)
+	tt.running()
+	stopped := regexp.MustCompile(`(?m)^State:\tt`)
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", subject.Process.Pid))
+		if err == nil && !stopped.Match(text) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the process does not run within %v: %v\n%s", patience, err, text)
+		}
+	}
 	tt.send("\x03")
 	tt.expect(`target stopped at`)
 	tt.expect(`> `)

@@ -21,7 +21,7 @@ import (
 // onMachine runs xmdb on commands and gives all that it says.
 func onMachine(t *testing.T, commands string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(build(t), "xmdb"), append([]string{"-S"}, args...)...)
 	cmd.Stdin = strings.NewReader(commands)
@@ -116,11 +116,11 @@ func TestMachineSignals(t *testing.T) {
 			t.Fatal(err)
 		}
 		io.WriteString(in, "::status\n")
-		for end := time.Now().Add(20 * time.Second); vm.Running() && time.Now().Before(end); {
+		for end := time.Now().Add(patience); vm.Running() && time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if vm.Running() {
-			t.Error("--stop does not halt the machine")
+			t.Errorf("-g %s --stop does not halt the machine within %v", tt.spec, patience)
 		}
 		cmd.Process.Signal(tt.sig)
 		cmd.Wait()

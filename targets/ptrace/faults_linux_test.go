@@ -56,7 +56,7 @@ func TestKilledAnyTime(t *testing.T) {
 		}()
 		select {
 		case <-done:
-		case <-time.After(20 * time.Second):
+		case <-time.After(limit):
 			t.Fatalf("round %d: the debugger hangs", i)
 		}
 		cmd.Wait()
@@ -188,7 +188,7 @@ func TestRefused(t *testing.T) {
 // TestRefusedAsNobody is TestRefused's other half, in a process without rights; by
 // itself it looks at a process that there is not.
 func TestRefusedAsNobody(t *testing.T) {
-	pid, want := 1<<22-1, "no such process"
+	pid, want := noPID, "no such process"
 	if v := os.Getenv("XMDB_TEST_PID"); v != "" {
 		fmt.Sscan(v, &pid)
 		want = "belongs to user 0; run xmdb as that user or as root"

@@ -96,7 +96,8 @@ func (s *subject) insert(names ...string) {
 	}
 }
 
-// limit is how long a test's process may run.
+// limit is how long a test's process may run, and how long is waited for what comes at
+// once on a machine with nothing else to do.
 const limit = 2 * time.Minute
 
 // run resumes until keep wants a stop or the process ends.
@@ -254,7 +255,7 @@ func TestFollowVforkChild(t *testing.T) {
 	if s.PID() == parent || stop.Why != control.Exited || stop.Code != 3 {
 		t.Errorf("stop %+v in process %d (parent %d), want the child's end with 3", stop, s.PID(), parent)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
 		if b, _ := os.ReadFile(s.out); string(b) == "children 1\n" {
 			return
 		} else if time.Now().After(end) {
@@ -435,7 +436,7 @@ func TestAttachStates(t *testing.T) {
 		}
 	})
 	t.Run("gone", func(t *testing.T) {
-		if _, err := Attach(context.Background(), 1<<22-1, Options{}); err == nil || !strings.Contains(err.Error(), "no such process") {
+		if _, err := Attach(context.Background(), noPID, Options{}); err == nil || !strings.Contains(err.Error(), "no such process") {
 			t.Errorf("attach: %v", err)
 		}
 	})
@@ -478,21 +479,23 @@ func TestAttachStates(t *testing.T) {
 		wg.Go(func() {
 			tg.Resume(context.Background(), control.Order{}, func(s *control.Stop) bool { return s.Why == control.Requested })
 		})
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // most often it runs then; it need not
 		tg.Abandon()
 		wg.Wait()
 		waitState(t, cmd.Process.Pid, 'S')
 	})
 }
 
+// noPID is larger than Linux's largest process id (PID_MAX_LIMIT).
+const noPID = 1<<22 + 1
+
 func waitState(t *testing.T, pid int, want byte) {
 	t.Helper()
 	var st status
-	for range 200 {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if st, _ = readStatus(pid); st.state == want && st.tracer == 0 {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("process is in state %c (tracer %d), want %c", st.state, st.tracer, want)
 }
