@@ -236,7 +236,9 @@ func (g *bhyveVM) regions(*Machine) (list []Region, err error) {
 			continue
 		}
 		if bad := g.backing(&r, int32(mm.Seg.Of(b)), mm.Off.Of(b)); bad != nil {
-			r.Err, err = mem.ErrUnmapped, bad
+			if err = errors.Join(err, bad); r.Src == nil {
+				r.Err = mem.ErrUnmapped
+			}
 		}
 		list = append(list, r)
 	}

@@ -30,7 +30,7 @@ func TestMemory(t *testing.T) {
 			of := memHead
 			for _, i := range pieces {
 				p := m.Mem[i]
-				name, prot, at := p.Name, "rwx", fmt.Sprintf("%x", p.Host)
+				name, prot, at, flags := p.Name, "rwx", fmt.Sprintf("%x", p.Host), "-"
 				if name == "" {
 					name = "sysmem"
 				}
@@ -40,10 +40,12 @@ func TestMemory(t *testing.T) {
 				if p.ReadOnly {
 					prot = "r-x"
 				}
-				if host == "vms gate" {
-					at = "-" // only the nested page tables lead there
+				if ofGate(host) && m.Kind == "bhyve" { // mapped nowhere
+					if at, flags = "-", "reservoir"; p.Name != "" {
+						flags = "transient"
+					}
 				}
-				of += fmt.Sprintf("%016x %-20s %16x %16x %-4s %-12s %-16s %s\n", p.Addr, m.Name, p.GPA, p.Len, prot, name, at, "-")
+				of += fmt.Sprintf("%016x %-20s %16x %16x %-4s %-12s %-16s %s\n", p.Addr, m.Name, p.GPA, p.Len, prot, name, at, flags)
 			}
 			s.Run(fmt.Sprintf("%x::vmmem", m.Addr)).OK().Want(of)
 			all += of[len(memHead):]
@@ -96,12 +98,15 @@ func TestPhysical(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// What the guest has not touched is in no nested page table, and is memory all the same.
 		low := sys.VMs[0].Mem[0]
 		at := mem.Addr(low.GPA + low.Len - low.Untouched)
-		b := make([]byte, 2)
-		n, err := web.Physical().ReadAt(b, at-1)
-		if touched := host == "vms gate"; (n == 1 && err != nil) != touched || (n == 2) == touched {
-			t.Errorf("what the guest has not touched: %d bytes, %v", n, err)
+		b := make([]byte, len(illumos.Untouched))
+		if err := mem.ReadFull(web.Physical(), b, at+illumos.UntouchedAt); err != nil || string(b) != illumos.Untouched {
+			t.Errorf("what the guest has not touched: %q, %v", b, err)
+		}
+		if n, err := web.Physical().ReadAt(b[:2], at-1); n != 2 {
+			t.Errorf("across the end of what it has touched: %d bytes, %v", n, err)
 		}
 		byZone, err := vm.Lookup(v, sys.VMs[0].Proc.Zone.Name)
 		if err != nil || byZone.Addr != web.Addr {

@@ -206,7 +206,7 @@ func runMem(c *core.Ctx) error {
 		list, err := m.Regions()
 		for _, r := range list {
 			host := "-"
-			if _, nested := r.Src.(*nestedSpace); r.Src != nil && !nested {
+			if _, paged := r.Src.(*guestPages); r.Src != nil && !paged {
 				host = fmt.Sprintf("%x", r.Host)
 			}
 			flags := r.Flags

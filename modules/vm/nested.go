@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
@@ -48,11 +47,11 @@ const pmapRVI = 2
 
 // nested gives the machine's nested page tables as a space.
 func (g *bhyveVM) nested() (*nestedSpace, error) {
-	ph, ok := core.As[core.Physical](g.v.Session().Context())
-	if !ok {
-		return nil, errors.New("the target has no physical memory")
+	phys, err := g.hostPhysical()
+	if err != nil {
+		return nil, err
 	}
-	s := &nestedSpace{virt: g.v.Space(), phys: ph.Physical(), levels: tableLevels, valid: eptAccess}
+	s := &nestedSpace{virt: g.v.Space(), phys: phys, levels: tableLevels, valid: eptAccess}
 	if g.vendor == AMD {
 		s.valid = rviPresent
 	}
@@ -152,10 +151,15 @@ func (s *nestedSpace) entry(table, at uint64, level int) (uint64, error) {
 
 // ReadAt implements mem.Space.
 func (s *nestedSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
+	return readPages(s.phys, s.Translate, p, a)
+}
+
+// readPages reads memory whose pages translate finds in physical memory.
+func readPages(phys mem.Space, translate func(uint64) (pa, n uint64, err error), p []byte, a mem.Addr) (int, error) {
 	done := 0
 	for done < len(p) {
 		at := a + mem.Addr(done)
-		pa, n, err := s.Translate(uint64(at))
+		pa, n, err := translate(uint64(at))
 		if err == nil && at < a {
 			err = mem.ErrUnmapped
 		}
@@ -163,7 +167,7 @@ func (s *nestedSpace) ReadAt(p []byte, a mem.Addr) (int, error) {
 			return done, mem.Fault(at, err)
 		}
 		k := int(min(n, uint64(len(p)-done)))
-		got, err := s.phys.ReadAt(p[done:done+k], mem.Addr(pa))
+		got, err := phys.ReadAt(p[done:done+k], mem.Addr(pa))
 		if done += got; got < k {
 			if err == nil {
 				err = mem.ErrNotDumped

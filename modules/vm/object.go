@@ -16,17 +16,21 @@ type objectLayout struct {
 	Pager kernel.Field `ctf:"vmo_pager,optional"`
 }
 
-// Types of objects (vm/vm_object.h), up to 2022.
+// Types of objects: since 2021 (enum vm_object_type of vmm_vm.c), and before
+// (vm/vm_object.h), when an object had a pager.
 const (
+	objMem  = 1
+	objMMIO = 2
+
 	objDefault = 0
-	objSG      = 1
 )
 
 // object finds where the host has a region that is the piece at off of a vm_object.
 //
 // Memory of kvmm_arena is mapped in the kernel (segkvmm): there the region is read at
-// the address, through the kernel's page tables. Of other memory (a reservoir's, a
-// device's) only what the guest has touched is found, by the nested page tables.
+// the address, through the kernel's page tables. Memory of the reservoir is that of a
+// vmmr_region, that of a device the host's physical memory; of other memory only what
+// the guest has touched is found, by the nested page tables.
 func (g *bhyveVM) object(r *Region, off uint64) error {
 	l, b, err := read(g.v, "struct vm_object", r.Object, func(l *objectLayout) uint64 { return l.Size })
 	if err != nil {
@@ -35,23 +39,46 @@ func (g *bhyveVM) object(r *Region, off uint64) error {
 	if size := l.Bytes.Of(b); off > size || r.Len > size-off {
 		return fmt.Errorf("vm_object %x: %#x bytes at %#x are more than its %#x", r.Object, r.Len, off, size)
 	}
-	if l.Type.Of(b) == objDefault && l.Pager.OK() && g.inKernel(l.Pager.Of(b)) {
-		r.Host, r.Src = l.Data.Of(b)+off, g.v.Space()
+	data := l.Data.Of(b)
+	kind, old := l.Type.Of(b), l.Pager.OK()
+	switch {
+	case old && kind == objDefault && g.pager(l, b, "vm_object_pager_heap"):
+		r.Host, r.Src = data+off, g.v.Space()
 		return nil
+	case !old && kind == objMMIO:
+		r.Flags = flagged(r.Flags, "mmio")
+		if r.Src, err = g.hostPhysical(); err == nil {
+			r.Host = data + off
+		}
+		return err
 	}
 	t, err := g.nested()
 	if err != nil {
 		return err
 	}
-	r.Host, r.Src = r.GPA, t
+	pages := &guestPages{nested: t, gpa: r.GPA, off: off}
+	r.Host, r.Src = r.GPA, pages
+	if !old && kind == objMem || old && g.pager(l, b, "vm_object_pager_reservoir") {
+		if pages.resv, err = g.reserved(data); err != nil {
+			return fmt.Errorf("what the guest has not touched is not found: %w", err)
+		}
+		r.Flags = flagged(r.Flags, pick(pages.resv.transient, "transient", "reservoir"))
+	}
 	return nil
 }
 
-// inKernel tells whether the pager of an object is that of memory which the kernel has
-// mapped.
-func (g *bhyveVM) inKernel(pager uint64) bool {
-	m, err := g.v.Symbol("vmm", "vm_object_pager_heap")
-	return err == nil && m.Value == pager
+// flagged adds a word to those of a region.
+func flagged(flags, word string) string {
+	if flags == "" {
+		return word
+	}
+	return flags + "," + word
+}
+
+// pager tells whether the pager of an object is the function of a name.
+func (g *bhyveVM) pager(l *objectLayout, b []byte, name string) bool {
+	m, err := g.v.Symbol("vmm", name)
+	return err == nil && m.Value == l.Pager.Of(b)
 }
 
 type devmemLayout struct {
