@@ -90,9 +90,16 @@ func (c *Ctx) Warn(err error, format string, args ...any) error {
 }
 
 // Warnf writes a warning line to the session's error stream, after what was
-// written to its output before. The text may have the newline of a format of MDB's,
-// where it tells that no reason follows.
+// written to its output before, and notes that there was one. The text may have the
+// newline of a format of MDB's, where it tells that no reason follows.
 func (s *Session) Warnf(format string, args ...any) {
+	s.Complained = true
+	s.Notef(format, args...)
+}
+
+// Notef writes a line as Warnf does, of what MDB says in that way though nothing is wrong:
+// how far a command has come, why a process stopped.
+func (s *Session) Notef(format string, args ...any) {
 	s.Out.Flush()
 	msg := fmt.Sprintf("%s: %s\n", s.Prog, strings.TrimSuffix(out.Sprintf(s.OutEnv(), format, args...), "\n"))
 	if s.Paint != nil && !s.log.on {

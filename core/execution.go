@@ -202,7 +202,7 @@ func (x *Execution) resume(ctx context.Context, o control.Order) error {
 	}
 	for _, e := range x.engine.Matched() {
 		if e.Flags&control.Silent == 0 {
-			x.s.Warnf("%s", x.s.EventText(e))
+			x.s.Notef("%s", x.s.EventText(e))
 		}
 	}
 	return nil
@@ -290,7 +290,7 @@ func (x *Execution) forked(s *control.Stop) bool {
 	if child {
 		who = "child"
 	}
-	x.s.Warnf("target forked child process %d (debugger following %s)", s.Child, who)
+	x.s.Notef("target forked child process %d (debugger following %s)", s.Child, who)
 	x.live.FollowFork(child)
 	return true
 }
@@ -309,7 +309,7 @@ func (x *Execution) execed(*control.Stop) bool {
 	if p, ok := x.live.(interface{ ProgramPath() string }); ok {
 		name = p.ProgramPath()
 	}
-	x.s.Warnf("target performed exec of %s", name)
+	x.s.Notef("target performed exec of %s", name)
 	x.engine.Activate()
 	x.own()
 	return follow

@@ -42,6 +42,15 @@ type Session struct {
 	// the user gave for the one before is for this one, too. nil if nobody wants to know.
 	Recognised func(system any)
 
+	// Progress draws how far something has come that takes long; nil, and what it gives
+	// may be, where nobody sees it.
+	Progress func(what string) func(done, total int64)
+
+	// Complained tells that the command of the outermost input that ran last wrote a
+	// warning: its answer is not all that it was asked for, even where MDB takes it for
+	// done. The evaluator clears it before each such command.
+	Complained bool
+
 	// Contain makes a fault in a command's code an error of that command. Tests
 	// leave it off, so that faults are seen.
 	Contain bool

@@ -51,9 +51,9 @@ func SetDebug(s *core.Session, list string) {
 	var bits uint32
 	for _, name := range strings.Split(list, ",") {
 		if name == "help" {
-			s.Warnf("Debugging tokens:")
+			s.Notef("Debugging tokens:")
 			for _, t := range debugTokens {
-				s.Warnf("   %s: %s", t.name, t.descr)
+				s.Notef("   %s: %s", t.name, t.descr)
 			}
 			return
 		}

@@ -76,6 +76,9 @@ func runDump(c *core.Ctx) error {
 			c.Warnf("failed to read data at %#llx: %s", de.Addr, core.Reason(de.Err))
 			return core.ErrAbort
 		}
+		if de.Addr <= addr {
+			c.Session.Complained = true // MDB says nothing, but there was nothing
+		}
 	case err != nil:
 		return err
 	}

@@ -24,7 +24,7 @@ func environWarning(c *core.Ctx) error {
 		return core.ErrFailed
 	}
 	if c.Execution().State() == core.StateStopped {
-		c.Warnf("warning: changes will not take effect until process is restarted")
+		c.Session.Notef("warning: changes will not take effect until process is restarted")
 	}
 	return nil
 }

@@ -230,15 +230,15 @@ func stopped(c *core.Ctx) error {
 	switch x.State() {
 	case core.StateStopped:
 		if in, err := c.Disassemble(c.Space(), last.PC); err == nil {
-			c.Warnf("%s", strings.TrimSuffix(c.P.Sprintf("target stopped at:\n%-#16a%8T%s", last.PC, in.Text), "\n"))
+			c.Session.Notef("%s", strings.TrimSuffix(c.P.Sprintf("target stopped at:\n%-#16a%8T%s", last.PC, in.Text), "\n"))
 		} else {
-			c.Warnf("%s", c.P.Sprintf("target stopped at %a:", last.PC))
+			c.Session.Notef("%s", c.P.Sprintf("target stopped at %a:", last.PC))
 		}
 		c.SetDot(last.PC)
 	case core.StateRunning:
 		c.Warnf("target is running")
 	case core.StateUndead:
-		c.Warnf("target has terminated")
+		c.Session.Notef("target has terminated")
 	case core.StateDead:
 		c.Warnf("target is a core dump")
 	case core.StateLost:
@@ -263,7 +263,7 @@ func runKill(c *core.Ctx) error {
 		return nil
 	}
 	if p, ok := l.(core.Process); ok && !l.Last().Why.Gone() {
-		c.Warnf("victim process PID %d forcibly terminated", p.PID())
+		c.Session.Notef("victim process PID %d forcibly terminated", p.PID())
 	}
 	c.Execution().Kill()
 	return nil
@@ -389,6 +389,6 @@ func runGcore(c *core.Ctx) error {
 		c.Warnf("couldn't dump core: %s", core.Reason(err))
 		return core.ErrFailed
 	}
-	c.Warnf("%s dumped", name)
+	c.Session.Notef("%s dumped", name)
 	return nil
 }

@@ -140,6 +140,8 @@ func (c *config) short(word string, rest []string) (used int, err error) {
 			c.flag(l)
 		case l == 'J' && !c.asMDB:
 			c.json = true
+		case l == 'h' && !c.asMDB:
+			c.help = true
 		case strings.IndexByte(takesValue, l) >= 0 || l == 'g' && !c.asMDB:
 			val := word
 			word = ""

@@ -37,6 +37,7 @@ func newApp(c *config, extra []*core.Module) *app {
 	a := &app{c: c}
 	a.s = core.NewSession(c.prog, os.Stdout, os.Stderr)
 	a.s.In = os.Stdin
+	a.s.Progress = progress
 	a.s.Contain = true
 	a.s.Eval = interp.New(a.s)
 	a.tty = !c.hasEval && line.IsTerminal(os.Stdin) && line.IsTerminal(os.Stdout)
@@ -91,6 +92,11 @@ func (a *app) evalString(ctx context.Context) int {
 	defer stop()
 	err := a.s.Eval.Eval(ctx, a.s, a.c.eval)
 	a.s.Out.Flush()
+	if err == nil && a.s.Complained && !a.c.asMDB {
+		// MDB's status is 0 where / or ::print cannot read, and a script would take
+		// nothing for an answer.
+		return exitFail
+	}
 	return status(err)
 }
 

@@ -38,6 +38,7 @@ const usageText = `Usage: %s [-fkmuwyAFKMSUW] [+/-o option] [-b VM] [-p pid] [-s
 const ownUsage = `
 xmdb's own:
         -J, --json print rows as JSON, one object a line
+        -e expr    as above, but what could not be read makes the status 1, too
         -g machine look at the machine that a hypervisor runs; machine is
                    qmp:SOCKET, qmp:HOST:PORT, gdb:SOCKET, gdb:HOST:PORT,
                    bhyve:HOST:PORT, pid:PID, virsh:DOMAIN or mem:FILE
@@ -48,7 +49,7 @@ xmdb's own:
         --sample   open the built-in sample, a crash dump of an illumos kernel,
                    and show a short tour; --sample=process: a process's core
         --version  print the version
-        --help     print this text
+        -h, --help print this text
 
        xmdb build [--source DIR] [--with MODULE=PATH] ... [-o FILE]
         make an xmdb with more modules compiled in

@@ -42,10 +42,6 @@ func New(s *core.Session) *Interp {
 	return in
 }
 
-// Last is how the last command ended: nil, or the error that makes an exit
-// status of 1.
-func (in *Interp) Last() error { return in.lastErr }
-
 // Output is the printer of the session's own output, whatever pipe or shell
 // command it goes to at the moment.
 func (in *Interp) Output() *out.Printer { return in.base }

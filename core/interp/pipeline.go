@@ -22,6 +22,9 @@ func (in *Interp) stages(ctx context.Context, cmds []*command, w where) error {
 	if len(cmds) == 0 {
 		return nil
 	}
+	if len(in.frames) == 1 {
+		in.s.Complained = false
+	}
 	var input *core.Pipe
 	if f := cmds[0].filter; f != "" {
 		var err error
