@@ -126,10 +126,7 @@ func runBlkptr(c *core.Ctx) error {
 	if err != nil {
 		return kernel.Failed(err, "failed to read blkptr_t")
 	}
-	p := new(blkptr)
-	for i := range p {
-		p[i] = binary.LittleEndian.Uint64(b[8*i:])
-	}
+	p := blockAt(b)
 	secret := func(typ uint64) bool { return encryptedType(v, typ) }
 	text := p.text(p.protection(secret), func(typ, prefix string, n uint64) string {
 		if s := enumerator(v, typ, prefix, n); s != "" {
@@ -145,13 +142,13 @@ func runBlkptr(c *core.Ctx) error {
 func (p *blkptr) text(protection string, name func(typ, prefix string, n uint64) string) string {
 	prop := p[wordProp]
 	typ := name("enum dmu_object_type", "DMU_OT_", p.kind())
-	compress := name("enum zio_compress", "ZIO_COMPRESS_", bits(prop, 32, 7))
+	compress := name("enum zio_compress", "ZIO_COMPRESS_", p.compression())
 	logical, physical := p.sizes()
 	switch {
 	case p.hole():
 		return fmt.Sprintf("HOLE [L%d %s] size=%xL birth=%dL", p.level(), typ, logical, p[wordBirth])
 	case p.embedded():
-		return fmt.Sprintf("EMBEDDED [L%d %s] et=%d %s size=%xL/%xP birth=%dL", p.level(), typ, bits(prop, 40, 8), compress, logical, physical, p[wordBirth])
+		return fmt.Sprintf("EMBEDDED [L%d %s] et=%d %s size=%xL/%xP birth=%dL", p.level(), typ, p.embeddedType(), compress, logical, physical, p[wordBirth])
 	}
 	var b strings.Builder
 	encrypted, dvas, copies := protection == "encrypted", 3, 0
@@ -174,19 +171,16 @@ func (p *blkptr) text(protection string, name func(typ, prefix string, n uint64)
 		}
 		return no
 	}
-	fill, physBirth := p[wordFill], p[wordPhysBirth]
+	fill, physBirth := p[wordFill], p.physBirth()
 	if encrypted {
 		fill &= 1<<32 - 1
-	}
-	if physBirth == 0 {
-		physBirth = p[wordBirth]
 	}
 	gang := p.dva(0).gang()
 	if gang && p.dva(2).asize() <= p.dva(1).asize()/2 {
 		copies--
 	}
 	fmt.Fprintf(&b, "[L%d %s] %s %s %s %s %s %s %s\n", p.level(), typ, name("enum zio_checksum", "ZIO_CHECKSUM_", bits(prop, 40, 8)), compress,
-		protection, choose(prop>>63 != 0, "LE", "BE"), choose(gang, "gang", "contiguous"),
+		protection, choose(p.littleEndian(), "LE", "BE"), choose(gang, "gang", "contiguous"),
 		choose(bits(prop, 62, 1) != 0, "dedup", "unique"), [...]string{"zero", "single", "double", "triple"}[max(copies, 0)])
 	fmt.Fprintf(&b, "size=%xL/%xP birth=%dL/%dP fill=%d\ncksum=%x:%x:%x:%x", logical, physical, p[wordBirth], physBirth, fill,
 		p[wordChecksum], p[wordChecksum+1], p[wordChecksum+2], p[wordChecksum+3])

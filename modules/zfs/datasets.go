@@ -42,12 +42,8 @@ type datasetLister struct {
 	only  []string // names; all if there are none
 	shown bool
 
-	pool  *dslPool
-	heads map[uint64]*dslDataset   // by the addresses of directories
-	snaps map[uint64][]*dslDataset // by the addresses of directories
-	byNum map[uint64]*dslDataset
-	dirs  map[uint64]*dslDir // by their objects' numbers
-	disk  *diskObjects
+	pool *dslPool
+	tree *dslTree
 }
 
 func runDatasets(c *core.Ctx) error {
@@ -127,86 +123,80 @@ func (d *datasetLister) wanted(name string) bool {
 // listPool lists what is in memory of a pool; an error comes after what was found.
 func (d *datasetLister) listPool(spa uint64) error {
 	pool, err := readDslPool(d.c, d.v, spa)
-	if pool == nil {
+	if pool == nil || pool.objset == 0 {
 		return err
 	}
-	d.sort(pool)
-	type named struct {
+	tree, stopped := newDslTree(d.c, d.v, d.names, spa, pool)
+	if stopped != nil {
+		return stopped
+	}
+	d.pool, d.tree = pool, tree
+	type keyed struct {
 		*dslDir
-		name, key string
+		key string
 	}
-	var dirs []named
-	for _, dir := range pool.dirs {
-		name, err := d.names.dir(dir.addr)
-		if err != nil {
-			d.c.Warnf("%s", err.Error())
-			continue
+	var dirs []keyed
+	for _, dir := range tree.list {
+		if !dir.own() || d.c.Opt('a') {
+			dirs = append(dirs, keyed{dir, strings.ReplaceAll(dir.name, "/", "\x00")}) // what is below one comes before its neighbours
 		}
-		if strings.Contains(name, "/$") && !d.c.Opt('a') {
-			continue
-		}
-		dirs = append(dirs, named{dir, name, strings.ReplaceAll(name, "/", "\x00")}) // what is below one comes before its neighbours
 	}
-	slices.SortStableFunc(dirs, func(x, y named) int { return cmp.Compare(x.key, y.key) })
+	slices.SortStableFunc(dirs, func(x, y keyed) int { return cmp.Compare(x.key, y.key) })
 	for _, dir := range dirs {
 		if d.c.Err() != nil {
 			return core.ErrIntr
 		}
-		d.show(dir.dslDir, dir.name)
+		d.show(dir.dslDir)
+	}
+	if len(dirs) > 0 {
+		d.tell(tree.list)
 	}
 	return err
 }
 
-// sort tells the file systems from the snapshots.
-func (d *datasetLister) sort(pool *dslPool) {
-	d.pool, d.heads, d.snaps, d.byNum = pool, map[uint64]*dslDataset{}, map[uint64][]*dslDataset{}, map[uint64]*dslDataset{}
-	d.dirs = map[uint64]*dslDir{}
-	for _, dir := range pool.dirs {
-		d.dirs[dir.object] = dir
-	}
-	for _, ds := range pool.datasets {
-		d.byNum[ds.object] = ds
-		if pool.snapshot(ds) {
-			d.snaps[ds.dir] = append(d.snaps[ds.dir], ds)
-		} else {
-			d.heads[ds.dir] = ds
+// tell says of how many data sets memory does not have all that is below them, or all
+// snapshots: there may be more than were listed.
+func (d *datasetLister) tell(dirs []*dslDir) {
+	all, untold, lost := 0, 0, 0
+	for _, dir := range dirs {
+		if dir.own() || !d.wanted(dir.name) {
+			continue
+		}
+		all++
+		if dir.untold {
+			untold++
+		}
+		if dir.lost {
+			lost++
 		}
 	}
-	d.openDisk(d.c)
+	pool, _, _ := strings.Cut(dirs[0].name, "/")
+	if untold != 0 {
+		d.c.Warnf("%s: memory does not tell all that is below %d of %d data sets", pool, untold, all)
+	}
+	if lost != 0 {
+		d.c.Warnf("%s: memory does not tell all snapshots of %d of %d data sets", pool, lost, all)
+	}
 }
 
 // show prints a directory's file system or volume and its snapshots.
-func (d *datasetLister) show(dir *dslDir, name string) {
-	l, head := d.pool.physical, d.head(dir)
-	if d.wanted(name) {
+func (d *datasetLister) show(dir *dslDir) {
+	l, head := d.pool.physical, d.tree.head(dir)
+	if d.wanted(dir.name) {
 		used := d.size(d.pool.dirPhys.Used, dir.phys)
-		d.row(head.addr, d.kind(head), d.exact(l.GUID, head.phys), used, d.size(l.Referenced, head.phys), name)
+		d.row(head.addr, d.tree.kind(head), d.exact(l.GUID, head.phys), used, d.size(l.Referenced, head.phys), dir.name)
 		d.details(dir, head)
 	}
-	if !d.c.Opt('s') {
+	if !d.c.Opt('s') || dir.own() && dir.addr == 0 {
 		return
 	}
-	list := d.snapshots(dir, head)
-	slices.SortFunc(list, func(x, y *dslDataset) int {
-		return cmp.Or(cmp.Compare(l.Txg.Of(x.phys), l.Txg.Of(y.phys)), cmp.Compare(x.object, y.object))
-	})
-	for _, s := range list {
-		snap := name + "@" + snapName(s)
+	for _, s := range d.tree.snapshots(dir) {
+		snap := dir.name + "@" + snapName(s)
 		if d.wanted(snap) {
 			d.row(s.addr, "snap", d.exact(l.GUID, s.phys), d.size(l.Unique, s.phys), d.size(l.Referenced, s.phys), snap)
 			d.details(nil, s)
 		}
 	}
-}
-
-// head is a directory's file system or volume; one that nobody holds is as it is on disk,
-// as far as that is in memory.
-func (d *datasetLister) head(dir *dslDir) *dslDataset {
-	if head := d.heads[dir.addr]; head != nil {
-		return head
-	}
-	object := d.pool.dirPhys.Head.Of(dir.phys)
-	return &dslDataset{dir: dir.addr, object: object, phys: d.disk.bonus(object, bonusDataset, d.pool.physical.Size)}
 }
 
 // snapName is a snapshot's name, or the number of its object if nobody asked for it.
@@ -244,44 +234,6 @@ func (d *datasetLister) size(f kernel.Field, b []byte) any {
 	return out.NiceNum(f.Of(b))
 }
 
-// kind is what an open data set is.
-func (d *datasetLister) kind(ds *dslDataset) string {
-	type layout struct {
-		Type kernel.Field `ctf:"os_type"`
-	}
-	if ds.objset == 0 {
-		return "-"
-	}
-	l, err := kernel.Lay[objsetLayout](d.v, "objset_t")
-	if err != nil {
-		return "-"
-	}
-	phys, err := d.v.Pointer(ds.objset + l.Phys.Off)
-	if err != nil {
-		d.c.Warnf("%s", kernel.BadRead("objset_t", ds.objset, err).Error())
-		return "?"
-	}
-	pl, err := kernel.Lay[layout](d.v, "objset_phys_t")
-	if err != nil {
-		return "-"
-	}
-	n, err := d.v.Pointer(phys + pl.Type.Off)
-	if err != nil {
-		d.c.Warnf("%s", kernel.BadRead("objset_phys_t", phys, err).Error())
-		return "?"
-	}
-	switch s := enumerator(d.v, "enum dmu_objset_type", "DMU_OST_", n); s {
-	case "ZFS":
-		return "fs"
-	case "ZVOL":
-		return "vol"
-	case "":
-		return "?"
-	default:
-		return strings.ToLower(s)
-	}
-}
-
 // inconsistent is DS_FLAG_INCONSISTENT: a data set that is being received or destroyed.
 const inconsistent = 1
 
@@ -304,10 +256,17 @@ func (d *datasetLister) details(dir *dslDir, ds *dslDataset) {
 	if l.Flags.Of(ds.phys)&inconsistent != 0 {
 		add("inconsistent")
 	}
+	if ds.addr == 0 && ds.from != nowhere {
+		add("not held: read from its %s", ds.from)
+	}
 	if dir != nil {
 		l := d.pool.dirPhys
 		created = cmp.Or(created, l.Created.Of(dir.phys))
-		add("dsl_dir %x", dir.addr)
+		if dir.addr != 0 {
+			add("dsl_dir %x", dir.addr)
+		} else {
+			add("directory %d", dir.object)
+		}
 		if n := l.Quota.Of(dir.phys); n != 0 {
 			add("quota %v", d.size(l.Quota, dir.phys))
 		}
@@ -325,21 +284,8 @@ func (d *datasetLister) details(dir *dslDir, ds *dslDataset) {
 // origin names the snapshot that has a number in the pool; "" is that which all are
 // clones of.
 func (d *datasetLister) origin(object uint64) string {
-	s := d.byNum[object]
-	if object == 0 || s != nil && s.addr == d.pool.origin {
+	if s := d.tree.byNum[object]; object == 0 || s != nil && s.addr == d.pool.origin {
 		return ""
 	}
-	if s == nil { // nobody holds it
-		phys := d.disk.bonus(object, bonusDataset, d.pool.physical.Size)
-		if dir := d.dirs[d.pool.physical.Dir.Of(phys)]; dir != nil {
-			s = &dslDataset{object: object, dir: dir.addr, phys: phys}
-			d.nameSnapshots([]*dslDataset{s}, d.pool.physical.Names.Of(d.head(dir).phys))
-		}
-	}
-	if s != nil {
-		if name, err := d.names.dir(s.dir); err == nil {
-			return name + "@" + snapName(s)
-		}
-	}
-	return fmt.Sprintf("object %d", object)
+	return d.tree.name(object)
 }

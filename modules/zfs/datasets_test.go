@@ -43,11 +43,15 @@ func (r setRow) text(exact, verbose bool) string {
 // setRows are the rows of a data set and of what is below it.
 func setRows(t *illumos.BuiltDataset, origins map[string]string) []setRow {
 	kind, guid := "-", fmt.Sprint(t.GUID)
-	if t.Open {
+	if t.Open || t.Root != "" && t.Root != "nowhere" {
 		kind = "fs"
 		if t.Volume {
 			kind = "vol"
 		}
+	}
+	from := "dbuf"
+	if t.Cold {
+		from = "ARC"
 	}
 	detail := fmt.Sprintf("object %d", t.Object)
 	if t.Created != 0 {
@@ -62,7 +66,14 @@ func setRows(t *illumos.BuiltDataset, origins map[string]string) []setRow {
 	if t.Inconsistent {
 		detail += ", inconsistent"
 	}
-	detail += fmt.Sprintf(", dsl_dir %x", t.Dir.Addr)
+	if t.Addr == 0 {
+		detail += ", not held: read from its " + from
+	}
+	if t.Dir.Addr != 0 {
+		detail += fmt.Sprintf(", dsl_dir %x", t.Dir.Addr)
+	} else {
+		detail += fmt.Sprintf(", directory %d", t.Directory)
+	}
 	if t.Quota != 0 {
 		detail += ", quota " + out.NiceNum(t.Quota)
 	}
@@ -75,8 +86,12 @@ func setRows(t *illumos.BuiltDataset, origins map[string]string) []setRow {
 		if !t.Listed && (s.Addr == 0 || s.Nameless) {
 			name = fmt.Sprintf("#%d", s.Object)
 		}
+		detail := fmt.Sprintf("    created %s, object %d, ratio 1.00x", date(s.Created), s.Object)
+		if s.Addr == 0 {
+			detail += ", not held: read from its dbuf"
+		}
 		rows = append(rows, setRow{addr: s.Addr, kind: "snap", guid: fmt.Sprint(s.GUID), used: s.Unique, refer: s.Refer, name: t.Path + "@" + name, snapshot: true,
-			detail: fmt.Sprintf("    created %s, object %d, ratio 1.00x\n", date(s.Created), s.Object)})
+			detail: detail + "\n"})
 	}
 	children := slices.Clone(t.Children)
 	slices.SortFunc(children, func(x, y *illumos.BuiltDataset) int { return strings.Compare(x.Path, y.Path) })

@@ -49,6 +49,7 @@ type dbufLayout struct {
 	Level  kernel.Field `ctf:"db_level"`
 	Blkid  kernel.Field `ctf:"db_blkid"`
 	Holds  kernel.Field `ctf:"db_holds.rc_count"`
+	State  kernel.Field `ctf:"db_state,optional"`
 	User   kernel.Field `ctf:"db_user|db_user_ptr,optional"`
 }
 

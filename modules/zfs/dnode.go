@@ -55,8 +55,8 @@ func eachDnode(c *core.Ctx, v *kernel.View, objset uint64, f func(addr uint64, l
 	return nil
 }
 
-// dnodeBlocks goes through the blocks of an object that are in memory: on which level
-// one is, its number, where what it holds lies, and how many bytes that has.
+// dnodeBlocks goes through the blocks of an object whose contents are in memory: on which
+// level one is, its number, where what it holds lies, and how many bytes that has.
 func dnodeBlocks(v *kernel.View, dnode uint64, f func(level, id, data, size uint64)) error {
 	l, err := kernel.Lay[dnodeLayout](v, "dnode_t")
 	if err != nil {
@@ -70,6 +70,7 @@ func dnodeBlocks(v *kernel.View, dnode uint64, f func(level, id, data, size uint
 	if n, err := v.Size("list_t"); err == nil && n == l.Dbufs.Size {
 		walk = v.List // until 2015
 	}
+	cached, known := enumValue(v, "enum dbuf_states", "DB_CACHED")
 	var buf []byte
 	for a, err := range walk("dmu_buf_impl_t", dnode+l.Dbufs.Off) {
 		if err != nil {
@@ -77,6 +78,9 @@ func dnodeBlocks(v *kernel.View, dnode uint64, f func(level, id, data, size uint
 		}
 		if buf, err = v.Bytes(a, dl.Size, buf); err != nil {
 			return kernel.BadRead("dmu_buf_impl_t", a, err)
+		}
+		if known && dl.State.OK() && dl.State.Of(buf) != cached {
+			continue // it is being read or overwritten
 		}
 		f(dl.Level.Of(buf), dl.Blkid.Of(buf), dl.Data.Of(buf), dl.Bytes.Of(buf))
 	}

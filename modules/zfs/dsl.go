@@ -13,13 +13,15 @@ import (
 // volume and for each snapshot a dsl_dataset_t. What of them somebody holds is in memory: the
 // object's dnode_t is on the MOS' list of dnodes, its bonus buffer has what is on disk
 // (dsl_dir_phys_t, dsl_dataset_phys_t), and that buffer's user is the structure.
-// Nothing else in the kernel lists them.
+// No other structure lists them; those that nobody holds are found by the maps of names
+// on disk (dsltree.go).
 
 // Types of bonus buffers and objects (enum dmu_object_type), which are numbers on disk.
 const (
 	bonusDir     = 12 // DMU_OT_DSL_DIR
 	bonusDataset = 16 // DMU_OT_DSL_DATASET
-	snapMap      = 14 // DMU_OT_DSL_DS_SNAP_MAP: no bonus buffer, but a map of snapshots' names
+	childMap     = 13 // DMU_OT_DSL_DIR_CHILD_MAP: no bonus buffer, but a map of directories' names
+	snapMap      = 14 // DMU_OT_DSL_DS_SNAP_MAP: one of snapshots' names
 )
 
 // dslPoolLayout is where a pool has its own object set and the snapshot $ORIGIN@$ORIGIN:
@@ -42,6 +44,7 @@ type dirLayout struct {
 type dslDirPhysLayout struct {
 	Size    uint64       `ctf:"sizeof"`
 	Head    kernel.Field `ctf:"dd_head_dataset_obj,optional"`
+	Names   kernel.Field `ctf:"dd_child_dir_zapobj,optional"`
 	Origin  kernel.Field `ctf:"dd_origin_obj,optional"`
 	Used    kernel.Field `ctf:"dd_used_bytes,optional"`
 	Created kernel.Field `ctf:"dd_creation_time,optional"`
@@ -74,19 +77,27 @@ type datasetPhysLayout struct {
 	Created      kernel.Field `ctf:"ds_creation_time,optional"`
 	Txg          kernel.Field `ctf:"ds_creation_txg,optional"`
 	Flags        kernel.Field `ctf:"ds_flags,optional"`
+	Root         kernel.Field `ctf:"ds_bp,optional"`
 }
 
-// dslDir is a directory in memory.
+// dslDir is a directory.
 type dslDir struct {
-	addr, object uint64
-	phys         []byte // dsl_dir_phys_t; nil if it cannot be read
+	addr, object uint64 // of a dsl_dir_t, 0 if nobody holds it; its number
+	phys         []byte // dsl_dir_phys_t; nil if it is not in memory or cannot be read
+	from         origin // where that is, if nobody holds it
+	name         string // with all above it
+	head         *dslDataset
+	snaps        []*dslDataset // those held
+	untold, lost bool          // there may be more below it than was found; more snapshots
 }
 
-// dslDataset is a data set in memory.
+// dslDataset is a data set.
 type dslDataset struct {
-	addr, dir, object, objset uint64
-	snapname                  string
-	phys                      []byte // dsl_dataset_phys_t; nil if it cannot be read
+	addr, object, objset uint64
+	dir                  uint64 // its dsl_dir_t; 0 if nobody holds the data set
+	snapname             string
+	phys                 []byte // dsl_dataset_phys_t; nil if it is not in memory or cannot be read
+	from                 origin // where that is, if nobody holds it
 }
 
 // dslPool is what is in memory of a pool's data sets.
@@ -98,7 +109,7 @@ type dslPool struct {
 	datasets []*dslDataset
 	objset   uint64            // the MOS
 	origin   uint64            // the dsl_dataset_t of $ORIGIN@$ORIGIN
-	maps     map[uint64]uint64 // dnode_t of maps of snapshots' names by their objects' numbers
+	maps     map[uint64]uint64 // dnode_t of maps of names by their objects' numbers
 }
 
 // readDsl reads a pool's dsl_pool_t.
@@ -155,7 +166,7 @@ func readDslPool(c *core.Ctx, v *kernel.View, spa uint64) (*dslPool, error) {
 	var buf []byte
 	err = eachDnode(c, v, mos, func(addr uint64, l *dnodeLayout, b []byte) (err error) {
 		kind, bonus := l.BonusType.Of(b), l.Bonus.Of(b)
-		if l.Type.Of(b) == snapMap {
+		if typ := l.Type.Of(b); typ == snapMap || typ == childMap {
 			p.maps[l.Object.Of(b)] = addr
 		}
 		if bonus == 0 || kind != bonusDir && kind != bonusDataset {

@@ -2,177 +2,253 @@ package zfs
 
 import (
 	"bytes"
-	"encoding/binary"
-	"fmt"
+	"cmp"
+	"slices"
 
-	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
 
-// Of snapshots that nobody holds there is no structure, but often what is on disk: the
-// MOS keeps 32 objects in a block (sys/dnode.h), and the block is in memory while one
-// of them is. Each snapshot has the number of the one before it; their names are in a
-// map (a ZAP) that the file system has the number of.
+// What nobody holds has no structure in memory, but often there is what is on disk. The
+// MOS keeps 32 objects in a block (sys/dnode.h); an object's dnode_phys_t is in it, with
+// its bonus buffer and the pointers to its blocks. Blocks are in dbufs, in their pointers,
+// in the ARC (diskblock.go); those of the object that has the others' dnodes are so too.
 
-// diskObjects reads objects of a MOS out of its blocks that are in memory.
-type diskObjects struct {
-	v      *kernel.View
-	blocks map[uint64]diskBlock // by number
-	per    uint64               // objects in a block
-	phys   *dnodePhysLayout
+// mosObjects reads objects of a MOS as they are on disk.
+type mosObjects struct {
+	v    *kernel.View
+	phys *dnodePhysLayout
+	read *blockReader
+	meta *mosObject
+	per  uint64            // objects in a block
+	held map[uint64]uint64 // dnode_t of objects in memory, by their numbers
 }
 
-type diskBlock struct{ data, size uint64 }
+// mosObject is an object whose blocks are looked for.
+type mosObject struct {
+	phys  []byte // dnode_phys_t; nil if it is not in memory
+	dbufs map[blockID]dbufData
+	kept  map[blockID]keptBlock // what is in no dbuf
+}
+
+type blockID struct{ level, id uint64 }
+
+type dbufData struct{ data, size uint64 }
+
+type keptBlock struct {
+	b    []byte
+	from origin
+}
+
+// maxKept bounds how many blocks of an object are kept decompressed: they have 16K, those
+// of pointers 128K.
+const maxKept = 64
 
 // dnodePhysLayout is what of an object is on disk; the bonus buffer follows the block
 // pointers.
 type dnodePhysLayout struct {
+	Size      uint64       `ctf:"sizeof"`
 	Type      kernel.Field `ctf:"dn_type"`
-	BonusType kernel.Field `ctf:"dn_bonustype"`
-	BonusLen  kernel.Field `ctf:"dn_bonuslen"`
+	Indirect  kernel.Field `ctf:"dn_indblkshift"`
+	Levels    kernel.Field `ctf:"dn_nlevels"`
 	Pointers  kernel.Field `ctf:"dn_nblkptr"`
+	BonusType kernel.Field `ctf:"dn_bonustype"`
+	Sectors   kernel.Field `ctf:"dn_datablkszsec"`
+	BonusLen  kernel.Field `ctf:"dn_bonuslen"`
 	First     kernel.Field `ctf:"dn_blkptr"`
 }
 
 // dnodeShift is DNODE_SHIFT: an object takes 512 bytes of a block.
 const dnodeShift = 9
 
-// newDiskObjects finds the blocks of a MOS; what was found before an error counts.
-func newDiskObjects(v *kernel.View, objset uint64) (*diskObjects, error) {
-	d := &diskObjects{v: v, blocks: map[uint64]diskBlock{}}
+// newMOSObjects opens a pool's own object set; held are the objects that have a dnode_t.
+// What was found before an error counts.
+func newMOSObjects(v *kernel.View, spa, objset uint64, held map[uint64]uint64) (*mosObjects, error) {
+	m := &mosObjects{v: v, held: held, meta: &mosObject{}}
 	var err error
-	if d.phys, err = kernel.Lay[dnodePhysLayout](v, "dnode_phys_t"); err != nil {
-		return d, err
+	if m.phys, err = kernel.Lay[dnodePhysLayout](v, "dnode_phys_t"); err != nil {
+		return m, err
 	}
+	m.read = &blockReader{v: v, arc: newARCBlocks(v, spa)}
 	l, b, err := read(v, "objset_t", objset, func(l *objsetLayout) uint64 { return l.Size })
 	if err != nil {
-		return d, err
+		return m, err
 	}
-	err = dnodeBlocks(v, l.Meta.Of(b), func(level, id, data, size uint64) {
-		if level == 0 && data != 0 && size>>dnodeShift != 0 {
-			d.blocks[id] = diskBlock{data, size}
-			d.per = size >> dnodeShift
+	if f, err := v.Member("objset_phys_t", "os_meta_dnode"); err == nil {
+		if phys, err := v.Bytes(l.Phys.Of(b)+f.Off, m.phys.Size, nil); err == nil {
+			m.meta.phys = bytes.Clone(phys)
+			m.per = m.phys.Sectors.Of(phys) << sector >> dnodeShift
 		}
-	})
-	return d, err
+	}
+	m.meta.dbufs, err = cachedBlocks(v, l.Meta.Of(b))
+	for id, d := range m.meta.dbufs {
+		if id.level == 0 && m.per == 0 {
+			m.per = d.size >> dnodeShift
+		}
+	}
+	return m, err
 }
 
-// bonus is an object's bonus buffer of a type; nil if its block is not in memory, or it
-// is of another type or shorter than size.
-func (d *diskObjects) bonus(object, typ, size uint64) []byte {
-	if d.per == 0 {
-		return nil
+// cachedBlocks are the blocks of an object whose contents are in dbufs.
+func cachedBlocks(v *kernel.View, dnode uint64) (map[blockID]dbufData, error) {
+	list := map[blockID]dbufData{}
+	err := dnodeBlocks(v, dnode, func(level, id, data, size uint64) {
+		if data != 0 && size != 0 && size <= maxDiskBlock {
+			list[blockID{level, id}] = dbufData{data, size}
+		}
+	})
+	return list, err
+}
+
+// dnode is an object's dnode_phys_t and where it was found; nil if it is not in memory.
+func (m *mosObjects) dnode(object uint64) ([]byte, origin) {
+	if m.per == 0 {
+		return nil, nowhere
 	}
-	block, ok := d.blocks[object/d.per]
-	if !ok {
-		return nil
+	id, at := blockID{0, object / m.per}, object%m.per<<dnodeShift
+	if d, ok := m.meta.dbufs[id]; ok && at+1<<dnodeShift <= d.size {
+		if b, err := m.v.Bytes(d.data+at, 1<<dnodeShift, nil); err == nil {
+			return b, inDbuf
+		}
+		return nil, nowhere
 	}
-	b, err := d.v.Bytes(block.data+object%d.per<<dnodeShift, 1<<dnodeShift, nil)
-	if err != nil || d.phys.BonusType.Of(b) != typ || d.phys.BonusLen.Of(b) < size {
-		return nil
+	b, from, err := m.block(m.meta, id)
+	if err != nil || at+1<<dnodeShift > uint64(len(b)) {
+		return nil, nowhere
 	}
-	start := d.phys.First.Off + d.phys.Pointers.Of(b)*blkptrSize
+	return b[at : at+1<<dnodeShift], from
+}
+
+// bonus is an object's bonus buffer of a type and where it was found; nil if it is not in
+// memory, or of another type, or shorter than size.
+func (m *mosObjects) bonus(object, typ, size uint64) ([]byte, origin) {
+	b, from := m.dnode(object)
+	if b == nil || m.phys.BonusType.Of(b) != typ || m.phys.BonusLen.Of(b) < size {
+		return nil, nowhere
+	}
+	start := m.phys.First.Off + m.phys.Pointers.Of(b)*blkptrSize
 	if start+size > uint64(len(b)) {
-		return nil
+		return nil, nowhere
 	}
-	return bytes.Clone(b[start : start+size])
+	return bytes.Clone(b[start : start+size]), from
 }
 
-// A small map (sys/zap_impl.h): a header of 64 bytes, then entries of 64: a value, 6
-// bytes, a name.
-const (
-	microZap   = 1<<63 + 3 // ZBT_MICRO
-	microEntry = 64
-	microName  = 14
-	maxMicro   = 128 << 10 // the largest block of one; it is made a large one then
-)
+// open gets at an object that is not the first.
+func (m *mosObjects) open(object uint64) (*mosObject, error) {
+	o := &mosObject{}
+	o.phys, _ = m.dnode(object)
+	dnode := m.held[object]
+	if dnode == 0 {
+		return o, nil
+	}
+	var err error
+	o.dbufs, err = cachedBlocks(m.v, dnode)
+	return o, err
+}
 
-// names reads a small map of names: by their values. Of one that is larger than a
-// block, or not in memory, there are none.
-func (d *diskObjects) names(dnode uint64) (map[uint64]string, error) {
-	var data, size uint64
-	err := dnodeBlocks(d.v, dnode, func(level, id, at, n uint64) {
-		if level == 0 && id == 0 {
-			data, size = at, n
+// block is a block of an object: out of a dbuf, or by the pointer to it, which is in the
+// block above it or, at the top, in the dnode.
+func (m *mosObjects) block(o *mosObject, id blockID) ([]byte, origin, error) {
+	if d, ok := o.dbufs[id]; ok {
+		b, err := m.v.Bytes(d.data, d.size, nil)
+		if err != nil {
+			return nil, nowhere, kernel.BadRead("a dbuf's data", d.data, err)
 		}
-	})
-	if err != nil || data == 0 || size > maxMicro {
-		return nil, err
+		return b, inDbuf, nil
 	}
-	b, err := d.v.Bytes(data, size, nil)
-	if err != nil {
-		return nil, kernel.BadRead("mzap_phys_t", data, err)
+	if k, ok := o.kept[id]; ok {
+		return k.b, k.from, nil
 	}
-	list := map[uint64]string{}
-	if len(b) < microEntry || binary.LittleEndian.Uint64(b) != microZap {
+	p, err := m.pointer(o, id)
+	if p == nil || err != nil {
+		return nil, nowhere, err
+	}
+	b, from := m.read.read(p)
+	if o.kept == nil || len(o.kept) >= maxKept {
+		o.kept = map[blockID]keptBlock{}
+	}
+	o.kept[id] = keptBlock{b, from}
+	return b, from, nil
+}
+
+// maxLevels is how many levels of blocks an object may have (DN_MAX_LEVELS, and more).
+const maxLevels = 16
+
+// pointer is the pointer to a block of an object; nil if it is not in memory, or there is
+// none.
+func (m *mosObjects) pointer(o *mosObject, id blockID) (*blkptr, error) {
+	if o.phys == nil {
 		return nil, nil
 	}
-	for b = b[microEntry:]; len(b) >= microEntry; b = b[microEntry:] {
-		name, _, _ := bytes.Cut(b[microName:microEntry], []byte{0})
-		if len(name) > 0 {
-			list[binary.LittleEndian.Uint64(b)] = plainText(string(name))
-		}
+	levels, n := m.phys.Levels.Of(o.phys), m.phys.Pointers.Of(o.phys)
+	shift := m.phys.Indirect.Of(o.phys)
+	if levels > maxLevels || id.level >= levels {
+		return nil, nil
 	}
-	return list, nil
+	if id.level == levels-1 {
+		at := m.phys.First.Off + id.id*blkptrSize
+		if id.id >= n || at+blkptrSize > uint64(len(o.phys)) {
+			return nil, nil
+		}
+		return blockAt(o.phys[at:]), nil
+	}
+	if shift <= 7 || shift > 24 {
+		return nil, nil
+	}
+	shift -= 7 // pointers in a block of them
+	b, _, err := m.block(o, blockID{id.level + 1, id.id >> shift})
+	at := id.id & (1<<shift - 1) * blkptrSize
+	if err != nil || at+blkptrSize > uint64(len(b)) {
+		return nil, err
+	}
+	return blockAt(b[at:]), nil
 }
 
-// maxSnapshots bounds a chain of snapshots.
-const maxSnapshots = 1 << 20
+// nameMap is what is in memory of a map of names to numbers.
+type nameMap struct {
+	entries []zapEntry
+	whole   bool // all of it is
+}
 
-// snapshots are those of a directory's file system: those held, and those that are
-// found from the newest on. The last of these may be one of which nothing is in memory
-// but that it is there.
-func (d *datasetLister) snapshots(dir *dslDir, head *dslDataset) []*dslDataset {
-	l := d.pool.physical
-	held := d.snaps[dir.addr]
-	seen := map[uint64]bool{}
-	for _, s := range held {
-		seen[s.object] = true
+// maxZapBlocks bounds the blocks of a map, and maxZapEntries its entries.
+const (
+	maxZapBlocks  = 1 << 16
+	maxZapEntries = 1 << 22
+)
+
+// names reads a map. An error is of what cannot be read and comes with what could.
+func (m *mosObjects) names(object uint64) (*nameMap, error) {
+	o, failed := m.open(object)
+	first, _, err := m.block(o, blockID{})
+	failed = cmp.Or(failed, err)
+	if zapKind(first) == zapMicroBlock {
+		return &nameMap{microEntries(first), true}, failed
 	}
-	list, met := held, kernel.Met{}
-	for object := l.Prev.Of(head.phys); object != 0; {
-		if met.Again(object) || len(met) == maxSnapshots {
-			d.c.Warnf("%s", fmt.Sprintf("snapshots of dsl_dir_t %x: object %d is before itself", dir.addr, object))
+	header, known := parseZapHeader(first)
+	z := &nameMap{}
+	for _, id := range m.leaves(o, header) {
+		b, _, err := m.block(o, blockID{0, id})
+		failed = cmp.Or(failed, err)
+		if z.entries = append(z.entries, leafEntries(b)...); len(z.entries) > maxZapEntries {
 			break
 		}
-		s := d.byNum[object]
-		if s == nil {
-			s = &dslDataset{object: object, dir: dir.addr, phys: d.disk.bonus(object, bonusDataset, l.Size)}
-		}
-		if s.dir != dir.addr || s.phys != nil && l.Dir.OK() && l.Dir.Of(s.phys) != dir.object {
-			break // what the first is a clone of
-		}
-		if !seen[object] {
-			seen[object] = true
-			list = append(list, s)
-		}
-		object = l.Prev.Of(s.phys)
 	}
-	d.nameSnapshots(list, l.Names.Of(head.phys))
+	z.whole = known && uint64(len(z.entries)) == header.entries
+	return z, failed
+}
+
+// leaves are the numbers of the blocks of a large map that may be leaves.
+func (m *mosObjects) leaves(o *mosObject, h zapHeader) (list []uint64) {
+	last := h.blocks // none if the header is not in memory: then only what is in dbufs is found
+	for id := uint64(1); id < min(last, maxZapBlocks); id++ {
+		if id-h.table >= h.tableBlocks { // not of the table of pointers
+			list = append(list, id)
+		}
+	}
+	for id := range o.dbufs {
+		if id.level == 0 && id.id >= max(last, 1) && id.id < maxZapBlocks {
+			list = append(list, id.id)
+		}
+	}
+	slices.Sort(list)
 	return list
-}
-
-// nameSnapshots gives snapshots the names that their file system's map has for them.
-func (d *datasetLister) nameSnapshots(list []*dslDataset, object uint64) {
-	dnode := d.pool.maps[object]
-	if dnode == 0 {
-		return
-	}
-	names, err := d.disk.names(dnode)
-	if err != nil {
-		d.c.Warnf("%s", err.Error())
-	}
-	for _, s := range list {
-		if s.snapname == "" {
-			s.snapname = names[s.object]
-		}
-	}
-}
-
-// openDisk finds what of the pool's own object set is in memory as it is on disk.
-func (d *datasetLister) openDisk(c *core.Ctx) {
-	var err error
-	if d.disk, err = newDiskObjects(d.v, d.pool.objset); err != nil {
-		c.Warnf("%s", err.Error())
-	}
 }

@@ -20,7 +20,6 @@ func zapDcmds() []*core.Dcmd {
 // The format of leaves on disk (sys/zap_leaf.h): a header, a hash table of one number
 // for 32 bytes of the block, and chunks.
 const (
-	zapLeafBlock = 1<<63 + 0 // ZBT_LEAF
 	zapLeafMagic = 0x2ab1eaf
 	chunkEntry   = 252
 	chunkArray   = 251
