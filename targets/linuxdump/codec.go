@@ -22,6 +22,9 @@ func damaged(format string, args ...any) error {
 
 // decompress fills page from src, as a page's flags say.
 func decompress(page, src []byte, flags uint32) error {
+	// zstd's decoder makes use of what a slice has room for behind the page: other pages,
+	// which others are reading.
+	page = page[:len(page):len(page)]
 	switch flags & pageCompressed {
 	case 0:
 		if len(src) != len(page) {

@@ -333,3 +333,25 @@ func TestSweep(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestDecompressInPlace decompresses a page in the middle of others, which stay as they
+// are: others may be reading them.
+func TestDecompressInPlace(t *testing.T) {
+	s := sample(0)
+	for name, codec := range map[string]uint32{"zlib": pageZlib, "lzo": pageLZO, "snappy": pageSnappy, "zstd": pageZstd} {
+		for pfn := range uint64(90) {
+			want := s.pageOf(pfn)
+			all := bytes.Repeat([]byte{0xa5}, 3*len(want))
+			if err := decompress(all[len(want):2*len(want)], compressPage(t, want, codec), codec); err != nil {
+				t.Fatalf("%s, page %d: %v", name, pfn, err)
+			}
+			before, page, after := all[:len(want)], all[len(want):2*len(want)], all[2*len(want):]
+			if !bytes.Equal(page, want) {
+				t.Errorf("%s: page %d is another", name, pfn)
+			}
+			if untouched := bytes.Repeat([]byte{0xa5}, len(want)); !bytes.Equal(before, untouched) || !bytes.Equal(after, untouched) {
+				t.Errorf("%s: page %d is written past its ends", name, pfn)
+			}
+		}
+	}
+}
