@@ -5,6 +5,7 @@ import (
 
 	"github.com/xmdb/xmdb/core"
 	"github.com/xmdb/xmdb/core/control"
+	"github.com/xmdb/xmdb/core/system"
 )
 
 // machineDcmds are for a machine that runs while it is looked at.
@@ -14,7 +15,39 @@ func machineDcmds() []*core.Dcmd {
 		Help: "The machine stays halted until ::cont, ::release or the end of the session, which\n" +
 			"let it go on if it ran before. ::release -a leaves it halted.\n",
 		Run: runStop,
+	}, {
+		Name: "findkernel", Usage: "[-a]", Descr: "look for a kernel in a machine's memory",
+		Help: "Looks for a kernel in the memory of the machine that is the target, again: it may have\n" +
+			"been started meanwhile. Where nothing leads to one, memory is searched as far as a\n" +
+			"moment is enough for, as on opening.\n\n" +
+			"-a    Search all of memory. That takes a minute for some hundreds of gigabytes, and\n" +
+			"      can be interrupted.\n",
+		Opts: []core.Opt{{Letter: 'a', Help: "search all of memory"}},
+		Run:  runFindKernel,
 	}}
+}
+
+// runFindKernel keeps what is known where nothing is found.
+func runFindKernel(c *core.Ctx) error {
+	if c.HasAddr || len(c.Args) != 0 {
+		return core.ErrUsage
+	}
+	if _, ok := c.Session.Context().Target.(system.KernelMemory); !ok {
+		c.Warnf("failed to find a kernel: the target is no machine")
+		return core.ErrFailed
+	}
+	search := system.Search{Whole: c.Opt('a')}
+	if c.Session.Progress != nil {
+		search.Progress = c.Session.Progress("searching memory")
+	}
+	sys, err := c.Session.FindKernel(c, search)
+	if err != nil {
+		return failedTo(c, "search", err)
+	}
+	if s, ok := sys.(core.StatusReporter); ok {
+		s.Status(c.P)
+	}
+	return nil
 }
 
 // stopper is the target as a machine that can be halted.

@@ -40,7 +40,7 @@
 // linked for a fixed address, the ring of modctls lies in its data (a doubly linked ring
 // with a pointer to "unix"), and the table of the whole kernel is made of the modules' own
 // as ksyms does it. The page table is that of a processor, else the first in memory whose
-// top leads to such a ring. The search is bounded in bytes, rings and time.
+// top leads to such a ring. The search is bounded in bytes and rings, and by Search.
 //
 //   - Symbols. The ksyms image is the table of the whole kernel (sym.Namespace.Kernel):
 //     its symbols print bare. Each module's own table lies in its symspace in memory
@@ -82,7 +82,8 @@
 //     CPU's interrupt table, read through its page table (the kernel's half of KPTI's
 //     pair: bit 12 of CR3 cleared), whose handlers are in the image; images at every 2 MB,
 //     by their first bytes; VMCOREINFO anywhere in memory, which has to agree with memory
-//     (a nested guest's does not). The image lies in one piece, at phys_base plus what a
+//     (a nested guest's does not). The last two are bounded (Search), for machines whose
+//     kernel is none of Linux. The image lies in one piece, at phys_base plus what a
 //     VA is above __START_KERNEL_map, so that it is read before any page table.
 //   - Symbols. kallsyms (core/sym/kallsyms), by VMCOREINFO's SYMBOL(kallsyms_*) or by what
 //     the tables look like; they are of the load object vmlinux and print bare. Modules
@@ -103,7 +104,7 @@
 //
 // Lists are bounded and looked at for loops; what is wrong with them is a warning, once.
 // A machine that runs is looked at anew at every Moment (Refresh): pages and lists are
-// forgotten, symbols and types stay.
+// forgotten, symbols and types stay. Reconsider finds the kernel that was booted since.
 //
 // # A machine of which nothing is known
 //

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"time"
 
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/mem/paging"
@@ -30,7 +29,6 @@ const (
 	maxCoreBytes = 256 << 20 // of mapped memory that is looked through
 	scanBytes    = 64 << 10  // read at once
 	maxHeads     = 64        // rings of modules that are tried
-	searchTime   = 10 * time.Second
 )
 
 var errNoIllumos = fmt.Errorf("%w of illumos", ErrNoKernel)
@@ -75,15 +73,10 @@ func probeIllumosMemory(ctx context.Context, target any) (any, error) {
 	if !ok {
 		return nil, nil
 	}
-	limited, cancel := context.WithTimeout(ctx, searchTime)
-	defer cancel()
-	f := &rootFinder{ctx: limited, m: m, phys: m.Physical(), left: newFindBudget(), tried: map[uint64]bool{}}
+	f := &rootFinder{ctx: ctx, m: m, phys: m.Physical(), left: newFindBudget(), tried: map[uint64]bool{}}
 	k, err := f.search()
-	switch {
-	case k != nil:
+	if k != nil {
 		return k, nil
-	case ctx.Err() == nil && limited.Err() != nil:
-		return nil, fmt.Errorf("%w: the search for its page table was given up after %v", errNoIllumos, searchTime)
 	}
 	return nil, err
 }
@@ -279,7 +272,15 @@ func (f *rootFinder) search() (*IllumosKernel, error) {
 	if len(ranges) == 0 {
 		return nil, errNoRanges
 	}
-	for _, r := range ranges {
+	limit := newSearchLimit(f.ctx, ranges)
+	defer limit.end()
+	for r := range pieces(likeliest(ranges), scanChunk) {
+		if !limit.more(r.Size) {
+			if err := f.ctx.Err(); err != nil {
+				return nil, err
+			}
+			return nil, fmt.Errorf("%w: no page table leads to a list of modules%s", errNoIllumos, limit.end())
+		}
 		k, err := f.in(r)
 		if k != nil || err != nil {
 			return k, err

@@ -2,12 +2,14 @@ package system
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
+	"sort"
 	"sync"
-	"sync/atomic"
 
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/mem/paging"
@@ -144,10 +146,13 @@ var entryCode = [][]byte{
 func (f *linuxFinder) byPlace() (*linuxImage, error) {
 	var code [8]byte
 	tried := 0
-	for _, r := range f.ranges() {
+	ranges := f.ranges()
+	limit := newSearchLimit(f.ctx, ranges)
+	defer limit.end()
+	for _, r := range ranges {
 		for at := (uint64(r.Base) + imageAlign - 1) &^ (imageAlign - 1); r.Contains(mem.Addr(at)); at += imageAlign {
-			if at>>30 != (at-imageAlign)>>30 && f.ctx.Err() != nil {
-				return nil, f.ctx.Err()
+			if !limit.more(imageAlign) {
+				return nil, cmp.Or(f.ctx.Err(), errors.New("no image begins where one may be loaded"+limit.end()))
 			}
 			if n, _ := f.phys.ReadAt(code[:], mem.Addr(at)); n < len(code) || !isEntry(code[:]) {
 				continue
@@ -225,37 +230,37 @@ var (
 // scanChunk is what a worker of byScan takes at once.
 const scanChunk = 4 << 20
 
-// byScan searches all of memory for VMCOREINFO. A text that does not agree with memory
-// is another machine's: a nested guest's, a file's.
+// byScan searches memory for VMCOREINFO. A text that does not agree with memory is another
+// machine's: a nested guest's, a file's.
 func (f *linuxFinder) byScan() (*linuxImage, error) {
-	var chunks []mem.Mapping
-	for _, r := range f.ranges() {
-		for at := r.Base; at < r.End() && at >= r.Base; at += scanChunk {
-			chunks = append(chunks, mem.Mapping{Base: at, Size: min(scanChunk+maxVMCoreInfo, uint64(r.End()-at))})
-		}
-	}
+	ranges := f.ranges()
+	limit := newSearchLimit(f.ctx, ranges)
+	next, stop := iter.Pull(pieces(likeliest(ranges), scanChunk))
+	defer stop()
 	var (
 		wg    sync.WaitGroup
 		mu    sync.Mutex
 		found *linuxImage
-		next  atomic.Int64
-		done  atomic.Bool
 	)
+	take := func() (mem.Mapping, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if found != nil {
+			return mem.Mapping{}, false
+		}
+		chunk, ok := next()
+		return chunk, ok && limit.more(chunk.Size)
+	}
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			buf := make([]byte, scanChunk+maxVMCoreInfo)
-			for !done.Load() && f.ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(chunks) {
-					return
-				}
-				f.scan(buf, chunks[i], func(text []byte) bool {
+			for chunk, ok := take(); ok; chunk, ok = take() {
+				f.scan(buf, withMore(chunk, ranges), func(text []byte) bool {
 					mu.Lock()
 					defer mu.Unlock()
 					if found == nil {
 						if im, err := f.byInfo(text); err == nil {
 							found = im
-							done.Store(true)
 						}
 					}
 					return found == nil
@@ -264,11 +269,22 @@ func (f *linuxFinder) byScan() (*linuxImage, error) {
 		})
 	}
 	wg.Wait()
+	left := limit.end()
 	if found == nil {
-		return nil, errors.New("no VMCOREINFO in memory that agrees with it")
+		return nil, errors.New("no VMCOREINFO in memory that agrees with it" + left)
 	}
 	found.how = "VMCOREINFO in memory"
 	return found, nil
+}
+
+// withMore is a chunk with what may be the end of a text that begins in it; ranges are
+// ascending.
+func withMore(c mem.Mapping, ranges []mem.Mapping) mem.Mapping {
+	i := sort.Search(len(ranges), func(i int) bool { return ranges[i].End() > c.Base })
+	if i < len(ranges) && ranges[i].Contains(c.Base) {
+		c.Size = min(c.Size+maxVMCoreInfo, uint64(ranges[i].End()-c.Base))
+	}
+	return c
 }
 
 // scan yields the texts that begin in the first scanChunk bytes of a range.
