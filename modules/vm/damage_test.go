@@ -27,6 +27,8 @@ func changed(t *testing.T, host string, pages illumos.Content, change func(*illu
 		scenario = illumos.VMsIntel
 	case "gate":
 		layout = illumos.GateVMs
+	case "intel gate":
+		scenario, layout = illumos.VMsIntel, illumos.GateVMs
 	}
 	sc := scenario()
 	sc.Kernel.Content = pages
@@ -125,6 +127,45 @@ func TestDamage(t *testing.T) {
 			sys.VMs[0].Space.Set("vms_gpt", wild)
 			return wild
 		}, illumos.VMDB},
+		{"a region of the reservoir at nowhere", "gate", "::vmmem", func(sys *illumos.System) uint64 {
+			sys.VMs[0].Mem[0].Object.Set("vmo_data", wild)
+			return wild
+		}, "sysmem"},
+		{"a span out of its place", "intel gate", "::vmmem", func(sys *illumos.System) uint64 {
+			span := sys.VMs[0].Mem[0].Spans[1]
+			span.Set("vs_region_addr", 0x123000)
+			return span.Addr
+		}, "reservoir"},
+		{"a ring of spans", "gate", "::vmmem", func(sys *illumos.System) uint64 {
+			list := sys.VMs[0].Mem[0].Spans
+			list[1].Set("vs_by_addr.avl_child[1]", list[0].Ref("vs_by_addr"))
+			return list[0].Addr
+		}, "reservoir"},
+		{"spans of less than the region", "gate", "::vmmem", func(sys *illumos.System) uint64 {
+			region := sys.VMs[1].Mem[0].Region
+			region.Set("vr_size", 1<<40)
+			return region.Addr
+		}, "reservoir"},
+		{"aliases at nowhere", "intel", "::vmmem", func(sys *illumos.System) uint64 {
+			kvm(sys).Set("arch.aliases", wild)
+			return wild
+		}, "slot 1"},
+		{"too many aliases", "intel", "::vmmem", func(sys *illumos.System) uint64 {
+			sys.At("struct kvm_mem_aliases", kvm(sys).Get("arch.aliases")).Set("naliases", 1000)
+			return kvm(sys).Get("arch.aliases")
+		}, "slot 1"},
+		{"an alias of nothing", "intel", "::vmmem", func(sys *illumos.System) uint64 {
+			kvm(sys).Alias[0].Set("npages", ^uint64(0))
+			return kvm(sys).Alias[0].Addr
+		}, "slot 1"},
+		{"MSRs of KVM's at nowhere", "intel", "::vcpu -v", func(sys *illumos.System) uint64 {
+			kvm(sys).VCPUs[0].Back.Set("guest_msrs", wild)
+			return wild
+		}, "%lstar  = ?"},
+		{"too many MSRs of KVM's", "intel", "::vcpu -v", func(sys *illumos.System) uint64 {
+			kvm(sys).VCPUs[0].Back.Set("nmsrs", -5)
+			return kvm(sys).VCPUs[0].Back.Addr
+		}, "%lstar  = ?"},
 		{"a ring of processes", "amd", "::vm", func(sys *illumos.System) uint64 {
 			first := sys.Procs[vmPID(sys, 2)].Addr
 			sys.Procs[0].Addr.Set("p_next", first)
@@ -227,8 +268,8 @@ func TestTableLoop(t *testing.T) {
 
 // TestRandomDamage: no damage of a host's structures makes a command fault or hang.
 func TestRandomDamage(t *testing.T) {
-	for seed := range uint64(6) {
-		host := []string{"amd", "intel", "gate"}[seed%3]
+	for seed := range uint64(8) {
+		host := []string{"amd", "intel", "gate", "intel gate"}[seed%4]
 		t.Run(fmt.Sprintf("%s %d", host, seed), func(t *testing.T) {
 			var addrs []uint64
 			s := changed(t, host, illumos.AllPages, func(sys *illumos.System) {
@@ -236,8 +277,10 @@ func TestRandomDamage(t *testing.T) {
 				for _, m := range sys.VMs {
 					objs = append(objs, m.Obj, m.Space, m.Nested, m.Softc)
 					for _, p := range m.Mem {
-						objs = append(objs, p.Obj, p.Object)
+						objs = append(objs, p.Obj, p.Object, p.Region)
+						objs = append(objs, p.Spans...)
 					}
+					objs = append(objs, m.Alias...)
 					for _, c := range m.VCPUs {
 						objs = append(objs, c.Obj, c.Back, c.VLAPIC, c.Page)
 						if c.Kthread != nil {
@@ -259,7 +302,7 @@ func TestRandomDamage(t *testing.T) {
 						good = append(good, o)
 					}
 				}
-				sys.Spoil(good, rand.New(rand.NewPCG(seed, 11)), 40<<(seed/3*3))
+				sys.Spoil(good, rand.New(rand.NewPCG(seed, 11)), 40<<(seed/4*3))
 			})
 			t.Parallel() // building is not for several at once
 			cmds := []string{"::vm -v", "::vcpu -v", "::vmmem", "::vlapic -v", "::vioapic -a", "::vatpic", "::vatpit", "::vhpet", "::vrtc", "::vpmtmr",

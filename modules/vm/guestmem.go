@@ -149,7 +149,7 @@ func (g *guest) processors() ([]system.Processor, error) {
 	for _, c := range vcpus {
 		regs, rerr := c.Regs()
 		p := system.Processor{ID: c.ID, Halted: c.State == "halted"}
-		if rerr == nil {
+		if regs != nil {
 			p = processor(c, regs)
 		} else if err == nil {
 			err = fmt.Errorf("registers of vCPU %d: %w", c.ID, rerr)

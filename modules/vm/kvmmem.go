@@ -135,7 +135,7 @@ func (g *kvmVM) aliases(slots []Region) (list []Region, err error) {
 			continue
 		}
 		r := *s
-		r.Addr, r.Name, r.Flags = at+off, "alias of "+s.Name, ""
+		r.Addr, r.Name, r.Flags, r.Alias = at+off, s.Name, "alias", true
 		r.GPA, r.Len, r.Host = l.GFN.Of(b[off:])<<pageShift, pages<<pageShift, s.Host+target<<pageShift-s.GPA
 		list = append(list, r)
 	}

@@ -90,39 +90,48 @@ func (g *kvmVM) registers(c *VCPU) (*Regs, error) {
 	r.DR6, r.DR7 = known(l.DR6.Of(b), inVCPU), known(l.DR7.Of(b), inVCPU)
 	if x, vb, err := g.vmx(c.Addr); err == nil {
 		r.KernelGSBase = known(x.KGS.Of(vb), inVMX)
-		g.msrs(r, x.MSRs.Of(vb), int32(x.NMSRs.Of(vb)))
+		if err := g.msrs(r, c.Addr, x.MSRs.Of(vb), int32(x.NMSRs.Of(vb))); err != nil {
+			return r, err
+		}
 	}
 	return r, nil
 }
 
-// msrs takes the MSRs that are switched with the guest. Which they are tells a table of
-// the module's, kvm_shared_msrs_global.
-func (g *kvmVM) msrs(r *Regs, at uint64, n int32) {
+// msrs takes the MSRs that are switched with the guest. Which they are a table of the
+// module's tells.
+func (g *kvmVM) msrs(r *Regs, vmx, at uint64, n int32) error {
+	if n < 0 || n > maxMSRs {
+		return fmt.Errorf("struct vcpu_vmx %x: there cannot be %d MSRs", vmx, n)
+	}
 	names, err := g.v.Symbol("kvm", "shared_msrs_global")
-	if err != nil || n < 0 || n > maxMSRs {
-		return
+	if err != nil {
+		return nil // then which are which is unknown
 	}
 	list, err := g.v.Member("struct kvm_shared_msrs_global", "msrs")
 	if err != nil {
-		return
+		return err
 	}
 	l, err := kernel.Lay[sharedMSR](g.v, "struct shared_msr_entry")
 	if err != nil {
-		return
+		return err
 	}
 	table, err := g.v.Bytes(names.Value+list.Off, list.Size, nil)
 	if err != nil {
-		return
+		return kernel.BadRead("shared_msrs_global", names.Value, err)
 	}
 	b, err := g.v.Bytes(at, uint64(n)*l.Size, nil)
 	if err != nil {
-		return
+		return kernel.BadRead("struct shared_msr_entry", at, err)
 	}
 	for i := range int(n) {
 		e := b[uint64(i)*l.Size:]
-		number := element(kernel.Field{}, 4, int(l.Index.Of(e))).Of(table)
-		if to := r.msr(number); to != nil {
+		slot := l.Index.Of(e)
+		if slot >= list.Size/4 {
+			continue
+		}
+		if to := r.msr(element(kernel.Field{}, 4, int(slot)).Of(table)); to != nil {
 			*to = known(l.Data.Of(e), "guest_msrs")
 		}
 	}
+	return nil
 }

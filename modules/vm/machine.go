@@ -192,7 +192,8 @@ type Event struct {
 	Error  Value  // error code of an exception
 }
 
-// Regs reads what is in memory of the vCPU's registers.
+// Regs reads what is in memory of the vCPU's registers. Registers that come with an error
+// are good: it tells why some of them are unknown.
 func (c *VCPU) Regs() (*Regs, error) {
 	r, err := c.Machine.back.registers(c)
 	if r != nil && r.CR8.Where == inAPIC {

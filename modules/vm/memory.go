@@ -15,6 +15,7 @@ type Region struct {
 	Name   string // "sysmem", "bootrom"; "slot 3"
 	Prot   mem.Prot
 	Flags  string    // in words: "wired"
+	Alias  bool      // it is a part of another region
 	Object uint64    // what backs it: struct vm_object; 0 if nothing of the kind
 	Host   uint64    // where the host has it mapped; meaningless if Src is nil
 	Src    mem.Space // the host's address space that Host is an address of; nil: not mapped
@@ -35,7 +36,9 @@ func (m *Machine) Regions() ([]Region, error) {
 // MemBytes is how much memory the regions make.
 func MemBytes(list []Region) (n uint64) {
 	for _, r := range list {
-		n += r.Len
+		if !r.Alias {
+			n += r.Len
+		}
 	}
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/xmdb/xmdb/cmd/modtest"
@@ -46,6 +47,12 @@ func TestMemory(t *testing.T) {
 					}
 				}
 				of += fmt.Sprintf("%016x %-20s %16x %16x %-4s %-12s %-16s %s\n", p.Addr, m.Name, p.GPA, p.Len, prot, name, at, flags)
+			}
+			for i, a := range m.Aliases { // between the two slots
+				target := m.Mem[1]
+				lines := strings.SplitAfter(of, "\n")
+				of = strings.Join(slices.Insert(lines, 2, fmt.Sprintf("%016x %-20s %16x %16x %-4s %-12s %-16x %s\n", m.Alias[i].Addr, m.Name, a.GPA, a.Len, "rwx", "slot 1",
+					target.Host+a.Target-target.GPA, "alias")), "")
 			}
 			s.Run(fmt.Sprintf("%x::vmmem", m.Addr)).OK().Want(of)
 			all += of[len(memHead):]
@@ -89,6 +96,12 @@ func TestPhysical(t *testing.T) {
 			got := make([]byte, 4096+len(illumos.Guest32.Code))
 			if err := mem.ReadFull(phys, got, mem.Addr(illumos.Guest32.GPA-4096)); err != nil || !bytes.Equal(got[4096:], illumos.Guest32.Code) || !bytes.HasPrefix(got, illumos.Guest64.Code) {
 				t.Errorf("%s: two pages: %v", b.Name, err)
+			}
+			for _, a := range b.Aliases {
+				p := illumos.Guest32
+				if err := mem.ReadFull(phys, got[:len(p.Code)], mem.Addr(p.GPA-a.Target+a.GPA)); err != nil || !bytes.Equal(got[:len(p.Code)], p.Code) {
+					t.Errorf("%s: by its alias: %x, %v", b.Name, got[:len(p.Code)], err)
+				}
 			}
 			if _, err := phys.ReadAt(got[:1], 0xfee00000); !errors.Is(err, mem.ErrUnmapped) {
 				t.Errorf("%s: memory that is not there: %v", b.Name, err)

@@ -129,10 +129,13 @@ func (e Event) text() string {
 
 func showVCPU(c *core.Ctx, x *VCPU, threads map[int]Thread) error {
 	r, err := x.Regs()
-	if err != nil {
-		c.Warnf("%s", err.Error())
+	some := r != nil
+	if !some {
 		why := unknown("cannot be read")
 		r = &Regs{RIP: why, CR3: why}
+	}
+	if err != nil {
+		c.Warnf("%s", err.Error())
 	}
 	cpu, thread, exit := "-", "-", "?"
 	if x.HostCPU >= 0 {
@@ -153,7 +156,7 @@ func showVCPU(c *core.Ctx, x *VCPU, threads map[int]Thread) error {
 		pending = "-"
 	}
 	c.Row(out.Hex(x.Addr), x.ID, x.State, cpu, thread, exit, r.RIP.text(), r.CR3.text(), pending)
-	if c.Opt('v') && err == nil && !c.PipeOut && !c.Opts.JSON {
+	if c.Opt('v') && some && !c.PipeOut && !c.Opts.JSON {
 		old := c.P.IncIndent(4)
 		showExit(c, x)
 		showRegs(c, r)

@@ -265,7 +265,7 @@ func TestJSON(t *testing.T) {
 	s.Opts.JSON = true
 	vcpus, regions := 0, 0
 	for _, m := range sys.VMs {
-		vcpus, regions = vcpus+len(m.VCPUs), regions+len(m.Mem)
+		vcpus, regions = vcpus+len(m.VCPUs), regions+len(m.Mem)+len(m.Aliases)
 	}
 	for cmd, want := range map[string]struct {
 		rows   int
