@@ -31,6 +31,9 @@ func Run(args []string, extra ...*core.Module) int {
 	if isSubcommand(args) {
 		return subcommands[args[1]](args[2:])
 	}
+	if len(args) == 3 && args[1] == letGoFlag {
+		return letGo(args[2])
+	}
 	c, err := parseArgs(args)
 	if err != nil {
 		return badUsage(c, err)

@@ -122,6 +122,9 @@ func (a *app) guard() {
 	a.undo = append(a.undo, a.s.Execution().Close)
 	ch := make(chan os.Signal, 1)
 	signal.Notify(ch, syscall.SIGTERM, syscall.SIGHUP)
+	if a.c.hasMachine {
+		signal.Notify(ch, syscall.SIGQUIT) // else it is the process' on the terminal, too
+	}
 	go func() {
 		sig := <-ch
 		a.abandon()

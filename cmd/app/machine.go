@@ -100,13 +100,14 @@ func (a *app) openMachine(ctx context.Context, spec string) (core.Target, error)
 	if !ok || where == "" {
 		return nil, errors.New("expected " + machineForms)
 	}
+	g := &guardian{spec: spec, warn: a.s.Warnf}
 	switch form {
 	case "qmp":
-		return orNil(qemu.OpenQMP(ctx, where))
+		return guarded(g)(qemu.OpenQMP(ctx, where))
 	case "gdb", "bhyve":
-		return orNil(gdbstub.Open(ctx, where, gdbstub.Options{Bhyve: form == "bhyve"}))
+		return orNil(gdbstub.Open(ctx, where, gdbstub.Options{Bhyve: form == "bhyve", Hold: g.hold}))
 	case "virsh":
-		return orNil(qemu.OpenVirsh(ctx, where))
+		return guarded(g)(qemu.OpenVirsh(ctx, where))
 	case "mem":
 		return a.memoryFile(ctx, where)
 	case "pid":
@@ -117,6 +118,16 @@ func (a *app) openMachine(ctx context.Context, spec string) (core.Target, error)
 		return orNil(qemu.OpenPID(ctx, pid))
 	}
 	return nil, fmt.Errorf("%q is no form of -g: expected %s", form, machineForms)
+}
+
+// guarded has a machine of QEMU's tell the guardian when it is held.
+func guarded(g *guardian) func(t *qemu.Target, err error) (core.Target, error) {
+	return func(t *qemu.Target, err error) (core.Target, error) {
+		if err == nil {
+			t.OnHold(g.hold)
+		}
+		return orNil(t, err)
+	}
 }
 
 // orNil keeps a nil pointer from being a target.

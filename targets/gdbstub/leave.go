@@ -1,6 +1,7 @@
 package gdbstub
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -72,6 +73,9 @@ func (t *Target) leave(hang bool) {
 	}
 	if t.state.gone == nil && t.q.broken == nil {
 		t.detach(hang)
+	}
+	if t.q.broken == nil {
+		t.hold(false) // else whoever is told of it may find a way
 	}
 	t.closed = true
 	t.q.Close()
@@ -155,4 +159,29 @@ func (t *Target) TransportStatus(p *out.Printer) {
 		memory = "physical, by m packets (PhyMemMode)"
 	}
 	fmt.Fprintf(p, "stub: %s\nstate: %s\nprocessors: %d\nmemory: %s\n", t.name, state, len(t.threads), memory)
+}
+
+// hold tells Options.Hold whether the machine would stay halted, or halt at a breakpoint
+// that nobody waits for, if this process ended now without a word.
+func (t *Target) hold(is bool) {
+	if t.onHold != nil && t.held != is {
+		t.held = is
+		t.onHold(is)
+	}
+}
+
+// LetGo lets the machine behind a stub go on, for a debugger that halted it and was
+// killed: breakpoints go (QEMU takes them out at D), and the mode for physical memory.
+func LetGo(ctx context.Context, addr string) error {
+	q, err := dial(ctx, addr, answerTime)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	if a, err := q.ask("qqemu.PhyMemMode"); err == nil && string(a) == "1" {
+		if err := q.ok("Qqemu.PhyMemMode:0"); err != nil {
+			return err
+		}
+	}
+	return q.ok("D")
 }

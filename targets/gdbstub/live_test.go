@@ -366,3 +366,23 @@ func TestAbandon(t *testing.T) {
 		t.Errorf("left with PhyMemMode %s, running %v", got, vm.Running())
 	}
 }
+
+// TestCutShort ends Open at any moment of it: the machine goes on.
+func TestCutShort(t *testing.T) {
+	vm := tinyvm.Start(t)
+	for after := time.Duration(0); after < 20*time.Millisecond; after += 2 * time.Millisecond {
+		ctx, cancel := context.WithTimeout(background, after)
+		var told []bool
+		m, err := Open(ctx, vm.GDB, Options{Hold: func(held bool) { told = append(told, held) }})
+		if err == nil {
+			m.Close()
+		}
+		if len(told) < 2 || !told[0] || told[len(told)-1] {
+			t.Errorf("cut after %v: held %v", after, told)
+		}
+		if !vm.Running() {
+			t.Fatalf("cut after %v, the machine is left halted", after)
+		}
+		cancel()
+	}
+}

@@ -54,6 +54,7 @@ func (t *Target) interrupt() error {
 		return t.stopped(p, true)
 	default:
 	}
+	t.hold(true)
 	if err := t.q.put([]byte{interrupt}); err != nil {
 		t.q.broken = err
 		return err
@@ -84,6 +85,7 @@ func (t *Target) stopped(p []byte, foreign bool) error {
 		return err
 	}
 	if h.gone {
+		t.hold(false)
 		t.state.gone = fmt.Errorf("%w: the machine has ended", ErrGone)
 		t.tell("the machine has ended")
 		return t.state.gone
@@ -94,6 +96,7 @@ func (t *Target) stopped(p []byte, foreign bool) error {
 		t.state.foreign = true
 		t.tell("the guest is shut down")
 	}
+	t.hold(!t.state.foreign)
 	t.forget()
 	i := t.indexOf(h.thread)
 	t.last = control.Stop{Why: control.Requested, Thread: uint64(i) + 1}
@@ -115,6 +118,7 @@ func (t *Target) resume() error {
 	}
 	t.ran()
 	t.state.running, t.state.foreign, t.state.ran = true, false, true
+	t.hold(len(t.points)+len(t.watches) > 0)
 	return nil
 }
 

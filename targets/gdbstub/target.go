@@ -22,6 +22,10 @@ type Options struct {
 	Bhyve bool
 	// Wait is how long the stub may take to answer; 0 for five seconds.
 	Wait time.Duration
+	// Hold is told, true before the machine is halted and false when it runs by itself
+	// again, so that somebody else can let it go should this process be killed (LetGo).
+	// It is not needed for bhyve, which lets the machine go when the connection ends.
+	Hold func(bool)
 }
 
 // Target is a machine behind a gdb stub. It implements core.Live, core.Stopper and the
@@ -53,6 +57,8 @@ type Target struct {
 
 	moment    atomic.Uint64
 	write     atomic.Bool   // open for writing
+	onHold    func(bool)    // Options.Hold
+	held      bool          // what it was last told
 	abandoned chan struct{} // closed when the debugger is being ended
 	closed    bool
 }
@@ -97,29 +103,47 @@ func Open(ctx context.Context, addr string, o Options) (*Target, error) {
 	if o.Wait == 0 {
 		o.Wait = answerTime
 	}
+	t := &Target{name: "gdb:" + addr, bhyve: o.Bhyve, points: map[uint64]*point{}, abandoned: make(chan struct{}), onHold: o.Hold}
+	if o.Bhyve {
+		t.name, t.onHold = "bhyve:"+addr, nil
+	}
+	t.hold(true)
 	q, err := dial(ctx, addr, o.Wait)
 	if err != nil {
-		return nil, err
+		return nil, t.cut(ctx, addr, err)
 	}
-	t := &Target{name: "gdb:" + addr, bhyve: o.Bhyve, q: q, points: map[uint64]*point{}, abandoned: make(chan struct{})}
-	if o.Bhyve {
-		t.name = "bhyve:" + addr
-	}
+	t.q = q
 	end := context.AfterFunc(ctx, func() { q.c.Close() })
 	t.mu.Lock()
 	err = t.greet()
 	q.ran = func() { // whoever had halted it has let it go
 		t.ran()
 		t.state.foreign, t.state.ran = false, true
+		t.hold(true)
 	}
 	t.mu.Unlock()
 	end()
 	if err != nil {
 		t.Close()
-		return nil, fmt.Errorf("%s: %w", t.name, err)
+		return nil, fmt.Errorf("%s: %w", t.name, t.cut(ctx, addr, err))
 	}
 	t.Settle()
 	return t, nil
+}
+
+// cut is how Open fails. Where its context ended, the connection was cut, it may be with
+// the machine halted: that is let go by another.
+func (t *Target) cut(ctx context.Context, addr string, err error) error {
+	switch {
+	case ctx.Err() == nil:
+		if t.q == nil {
+			t.hold(false) // nobody was reached
+		}
+		return err
+	case t.bhyve || LetGo(context.Background(), addr) == nil:
+		t.hold(false)
+	}
+	return ctx.Err()
 }
 
 // greet learns what the stub can do, and where memory is.
@@ -141,6 +165,7 @@ func (t *Target) greet() error {
 	}
 	t.state.ran = !t.wasHalted()
 	t.state.wanted = t.state.ran
+	t.hold(t.state.ran)
 	return nil
 }
 

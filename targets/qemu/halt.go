@@ -27,7 +27,9 @@ func (t *Target) Halt(ctx context.Context) error {
 	if !ran {
 		return nil
 	}
+	t.hold(true)
 	if err := t.m.Execute(ctx, "stop", nil, nil); err != nil {
+		t.hold(false)
 		return err
 	}
 	t.mu.Lock()
@@ -47,7 +49,18 @@ func (t *Target) Go(ctx context.Context) error {
 	t.mu.Lock()
 	t.halted = false
 	t.mu.Unlock()
+	t.hold(false)
 	return t.ask(ctx)
+}
+
+// OnHold has f told, true before the machine is halted and false when it was let go, so
+// that somebody else can do that should this process be killed (LetGoQMP, LetGoVirsh).
+func (t *Target) OnHold(f func(bool)) { t.onHold = f }
+
+func (t *Target) hold(is bool) {
+	if t.onHold != nil {
+		t.onHold(is)
+	}
 }
 
 // Release implements core.Live: a machine that we halted goes on, unless hang is set.
@@ -61,6 +74,7 @@ func (t *Target) Release(hang, _ bool) {
 		defer cancel()
 		t.m.Execute(ctx, "cont", nil, nil) // there is nobody left to tell
 	}
+	t.hold(false)
 }
 
 // Close implements core.Target. What was halted goes on.
@@ -186,4 +200,24 @@ func (t *Target) stateText() string {
 		return t.state.status + " by this session"
 	}
 	return t.state.status
+}
+
+// LetGoQMP lets the machine behind a QMP socket run, for a debugger that halted it and
+// was killed.
+func LetGoQMP(ctx context.Context, addr string) error {
+	q, err := dial(ctx, addr, func(*message) {})
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	return q.Execute(ctx, "cont", nil, nil)
+}
+
+// LetGoVirsh is LetGoQMP for a domain of libvirt.
+func LetGoVirsh(ctx context.Context, domain string) error {
+	v, err := openVirsh(ctx, domain)
+	if err != nil {
+		return err
+	}
+	return v.Execute(ctx, "cont", nil, nil)
 }

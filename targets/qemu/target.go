@@ -27,6 +27,7 @@ type Target struct {
 	warnings []string
 	vmlinux  string
 	write    bool // open for writing
+	onHold   func(bool)
 
 	mu     sync.Mutex
 	state  state
