@@ -257,7 +257,7 @@ func (d *datasetLister) details(dir *dslDir, ds *dslDataset) {
 		add("inconsistent")
 	}
 	if ds.addr == 0 && ds.from != nowhere {
-		add("not held: read from its %s", ds.from)
+		add("not held: read from %s", ds.from)
 	}
 	if dir != nil {
 		l := d.pool.dirPhys

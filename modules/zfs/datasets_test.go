@@ -49,9 +49,9 @@ func setRows(t *illumos.BuiltDataset, origins map[string]string) []setRow {
 			kind = "vol"
 		}
 	}
-	from := "dbuf"
+	from := "a dbuf"
 	if t.Cold {
-		from = "ARC"
+		from = "the ARC"
 	}
 	detail := fmt.Sprintf("object %d", t.Object)
 	if t.Created != 0 {
@@ -67,7 +67,7 @@ func setRows(t *illumos.BuiltDataset, origins map[string]string) []setRow {
 		detail += ", inconsistent"
 	}
 	if t.Addr == 0 {
-		detail += ", not held: read from its " + from
+		detail += ", not held: read from " + from
 	}
 	if t.Dir.Addr != 0 {
 		detail += fmt.Sprintf(", dsl_dir %x", t.Dir.Addr)
@@ -88,7 +88,7 @@ func setRows(t *illumos.BuiltDataset, origins map[string]string) []setRow {
 		}
 		detail := fmt.Sprintf("    created %s, object %d, ratio 1.00x", date(s.Created), s.Object)
 		if s.Addr == 0 {
-			detail += ", not held: read from its dbuf"
+			detail += ", not held: read from a dbuf"
 		}
 		rows = append(rows, setRow{addr: s.Addr, kind: "snap", guid: fmt.Sprint(s.GUID), used: s.Unique, refer: s.Refer, name: t.Path + "@" + name, snapshot: true,
 			detail: detail + "\n"})

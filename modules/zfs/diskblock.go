@@ -24,7 +24,7 @@ const (
 
 // String names where a block was found, for -v of ::zfs_datasets.
 func (o origin) String() string {
-	return [...]string{"nowhere", "hole", "dbuf", "block pointer", "ARC"}[o]
+	return [...]string{"nowhere", "a hole", "a dbuf", "a block pointer", "the ARC"}[o]
 }
 
 // Ways of compression (enum zio_compress), which are numbers on disk. What belongs to a
