@@ -25,6 +25,7 @@ type prompter struct {
 
 	pager  *out.Pager         // nil if the terminal's size is not known
 	cancel context.CancelFunc // of the statement being run
+	stray  chan os.Signal     // takes the Ctrl-C that no statement does; nobody looks
 }
 
 // ReadLine asks for the next line; core.ErrIntr drops what has been typed of a
@@ -77,7 +78,11 @@ func (p *prompter) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func (p *prompter) Close() error { return p.ed.Close() }
+// Close gives up the terminal.
+func (p *prompter) Close() error {
+	signal.Stop(p.stray)
+	return p.ed.Close()
+}
 
 // interactive sets the session up for a person: the editor with its history and
 // completion, the pager, the width of the terminal.
@@ -92,7 +97,10 @@ func (a *app) interactive() (*prompter, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &prompter{ed: ed, s: a.s}
+	p := &prompter{ed: ed, s: a.s, stray: make(chan os.Signal, 1)}
+	// Pressed again, Ctrl-C may come when it has ended the statement and the editor has
+	// not yet taken the terminal: that must not end the debugger.
+	signal.Notify(p.stray, os.Interrupt)
 	if cols, rows, ok := line.Size(os.Stdout); ok {
 		a.s.Out.SetCols(cols)
 		p.pager = out.NewPager(os.Stdout, rows, p.ask)

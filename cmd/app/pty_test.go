@@ -285,6 +285,24 @@ func TestTerminalInterrupt(t *testing.T) {
 	}
 }
 
+// Ctrl-C again and again ends what runs and not the debugger, whenever it comes.
+func TestTerminalInterruptTwice(t *testing.T) {
+	tt := onTerminal(t, "", nil)
+	tt.prompt()
+	for i := range 20 {
+		tt.send(quiet + enter)
+		tt.running()
+		for range 30 {
+			tt.send(ctrlC)
+			time.Sleep(time.Duration(i%5) * 300 * time.Microsecond)
+		}
+		tt.prompt()
+		tt.skip()
+	}
+	tt.send("3*3=D" + enter)
+	tt.expect(`\n +9 +\r?\n`)
+}
+
 func TestTerminalPager(t *testing.T) {
 	tt := onTerminal(t, "", nil)
 	tt.prompt()
