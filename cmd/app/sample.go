@@ -98,7 +98,7 @@ var dumpTour = []stop{
 	{"Whose writes wait for a transaction group? A virtual machine's. Members by name,\nfrom the types in the dump.",
 		"::stacks -c dmu_tx_wait | ::print kthread_t t_procp | ::print -t proc_t p_user.u_psargs p_pidp->pid_id p_lwpcnt p_zone->zone_name"},
 	{"The host's virtual machines.", "::vm"},
-	{"All pages are in this dump, those of the guests, too. Into the one that waits;\n-r: do not look for a kernel, this one runs a little program.", "::guest -r SYSbhyve-3"},
+	{"All pages are in this dump, those of the guests, too. Into the one that waits. A\nkernel would be recognised; this one runs a little program.", "::guest SYSbhyve-3"},
 	{"What was its first processor at? Its registers; its code, by its own page table.", "$r"},
 	{"", "<rip::dis -n 6"},
 	{"And out again.", "::guest -"},

@@ -205,9 +205,12 @@ func (m *RawMachine) Mappings() []mem.Mapping {
 // Refresh implements Refresher.
 func (m *RawMachine) Refresh() { m.read, m.cpus, m.err = false, nil, nil }
 
+// Sought tells whether a kernel was looked for, in vain.
+func (m *RawMachine) Sought() bool { return m.missed != nil }
+
 // Warnings implements core.Warner.
 func (m *RawMachine) Warnings() []string {
-	if m.missed == nil {
+	if !m.Sought() {
 		return nil
 	}
 	return []string{"warning: no kernel was recognised: only registers, physical memory and that of the page tables can be looked at (see ::status)"}

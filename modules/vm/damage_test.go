@@ -67,6 +67,10 @@ func TestDamage(t *testing.T) {
 			sys.VMs[0].Softc.Set("vmm_vm", wild)
 			return wild
 		}, illumos.VMDB},
+		{"a walk of a machine at nowhere", "amd", "::walk vioapic", func(sys *illumos.System) uint64 {
+			sys.VMs[1].Softc.Set("vmm_vm", wild)
+			return wild
+		}, "0x"},
 		{"vCPUs of a machine at nowhere", "amd", "::vcpu", func(sys *illumos.System) uint64 {
 			sys.VMs[0].Softc.Set("vmm_vm", wild)
 			return wild

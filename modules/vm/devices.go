@@ -91,48 +91,14 @@ var picTable = &core.Table{
 		{Name: "irr", Head: "IRR", Descr: "lines that ask"}, {Name: "isr", Head: "ISR", Descr: "lines in service"}, {Name: "imr", Head: "IMR", Descr: "lines that are masked"}},
 }
 
-type atpicLayout struct {
-	Size    uint64       `ctf:"sizeof"`
-	Base    kernel.Field `ctf:"irq_base"`
-	Request kernel.Field `ctf:"request|irr"`
-	Service kernel.Field `ctf:"service|isr"`
-	Mask    kernel.Field `ctf:"mask|imr"`
-}
-
 func showPIC(c *core.Ctx, d *device) error {
-	typ, array, elem := "struct vatpic", "atpic", "struct atpic"
-	if d.m.Kind == KVM {
-		typ, array, elem = "struct kvm_pic", "pics", "struct kvm_kpic_state"
-	}
-	l, err := kernel.Lay[atpicLayout](d.v, elem)
-	if err != nil {
-		return err
-	}
-	for i, chip := range []string{"master", "slave"} {
-		at, b, err := d.element(typ, array, l.Size, i)
-		if err != nil {
-			return err
+	return d.parts(func(i int, at uint64, v []uint64) {
+		chip := fmt.Sprint(i)
+		if i < 2 {
+			chip = [2]string{"master", "slave"}[i]
 		}
-		c.Row(out.Hex(at), d.m.Name, chip, l.Base.Of(b), l.Request.Of(b), l.Service.Of(b), l.Mask.Of(b))
-	}
-	return nil
-}
-
-// element reads an element of an array in a device's structure. The array has at least
-// so many.
-func (d *device) element(typ, array string, size uint64, i int) (at uint64, b []byte, err error) {
-	f, err := d.v.Member(typ, array)
-	if err != nil {
-		return 0, nil, err
-	}
-	if uint64(i+1)*size > f.Size {
-		return 0, nil, fmt.Errorf("%s has no element %d of %s", typ, i, array)
-	}
-	at = d.addr + f.Off + uint64(i)*size
-	if b, err = d.v.Bytes(at, size, nil); err != nil {
-		return 0, nil, kernel.BadRead(typ, d.addr, err)
-	}
-	return at, b, nil
+		c.Row(out.Hex(at), d.m.Name, chip, v[0], v[1], v[2], v[3])
+	})
 }
 
 var pitTable = &core.Table{
@@ -140,29 +106,8 @@ var pitTable = &core.Table{
 	Cols: []core.Field{{Name: "addr", Head: "ADDR"}, {Name: "vm", Head: "VM"}, {Name: "channel", Head: "CHANNEL"}, {Name: "mode", Head: "MODE"}, {Name: "initial", Head: "INITIAL"}},
 }
 
-type pitChannel struct {
-	Size    uint64       `ctf:"sizeof"`
-	Mode    kernel.Field `ctf:"mode"`
-	Initial kernel.Field `ctf:"initial|count"`
-}
-
 func showPIT(c *core.Ctx, d *device) error {
-	typ, array, elem := "struct vatpit", "channel", "struct channel"
-	if d.m.Kind == KVM {
-		typ, array, elem = "struct kvm_pit", "pit_state.channels", "struct kvm_kpit_channel_state"
-	}
-	l, err := kernel.Lay[pitChannel](d.v, elem)
-	if err != nil {
-		return err
-	}
-	for i := range 3 {
-		at, b, err := d.element(typ, array, l.Size, i)
-		if err != nil {
-			return err
-		}
-		c.Row(out.Hex(at), d.m.Name, i, l.Mode.Of(b), l.Initial.Of(b))
-	}
-	return nil
+	return d.parts(func(i int, at uint64, v []uint64) { c.Row(out.Hex(at), d.m.Name, i, v[0], v[1]) })
 }
 
 var hpetTable = &core.Table{
@@ -171,9 +116,6 @@ var hpetTable = &core.Table{
 		{Name: "timer", Head: "TIMER"}, {Name: "mode", Head: "MODE"}, {Name: "intr", Head: "INTR", Descr: "where its interrupt goes"},
 		{Name: "compare", Head: "COMPARE"}, {Name: "period", Head: "PERIOD"}, {Name: "pending", Head: "PENDING", Descr: "its interrupt is asserted"}},
 }
-
-// hpetTimers is how many comparators a vhpet has.
-const hpetTimers = 8
 
 // Bits of a comparator's configuration (IA-PC HPET specification).
 const (
@@ -188,32 +130,15 @@ func showHPET(c *core.Ctx, d *device) error {
 		Config kernel.Field `ctf:"config"`
 		ISR    kernel.Field `ctf:"isr"`
 		Count  kernel.Field `ctf:"countbase"`
-		Timers kernel.Field `ctf:"timer"`
-		First  kernel.Field `ctf:"timer[0].cap_config"`
-		Second kernel.Field `ctf:"timer[1].cap_config"`
-		Value  kernel.Field `ctf:"timer[0].compval"`
-		Period kernel.Field `ctf:"timer[0].comprate"`
 	}) uint64 {
 		return l.Size
 	})
 	if err != nil {
 		return err
 	}
-	state := "stopped"
-	if l.Config.Of(b)&1 != 0 {
-		state = "running"
-	}
-	stride := l.Second.Off - l.First.Off
-	at := func(f kernel.Field, i uint64) uint64 { return kernel.Field{Off: f.Off + i*stride, Size: f.Size}.Of(b) }
-	for i := range uint64(hpetTimers) {
-		if (i+1)*stride > l.Timers.Size {
-			break
-		}
-		cfg := at(l.First, i)
-		mode, intr, pending := "one-shot", "off", "-"
-		if cfg&hpetPeriodic != 0 {
-			mode = "periodic"
-		}
+	state := pick(l.Config.Of(b)&1 != 0, "running", "stopped")
+	return d.parts(func(i int, at uint64, v []uint64) {
+		cfg, intr := v[0], "off"
 		switch {
 		case cfg&hpetEnable == 0:
 		case cfg&hpetMSI != 0:
@@ -221,12 +146,9 @@ func showHPET(c *core.Ctx, d *device) error {
 		default:
 			intr = fmt.Sprintf("ioapic %d", cfg>>9&0x1f)
 		}
-		if l.ISR.Of(b)>>i&1 != 0 {
-			pending = "yes"
-		}
-		c.Row(out.Hex(d.addr+l.Timers.Off+i*stride), d.m.Name, state, l.Count.Of(b), i, mode, intr, at(l.Value, i), at(l.Period, i), pending)
-	}
-	return nil
+		c.Row(out.Hex(at), d.m.Name, state, l.Count.Of(b), i, pick(cfg&hpetPeriodic != 0, "periodic", "one-shot"), intr, v[1], v[2],
+			pick(l.ISR.Of(b)>>i&1 != 0, "yes", "-"))
+	})
 }
 
 var rtcTable = &core.Table{

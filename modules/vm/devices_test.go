@@ -199,3 +199,31 @@ func TestLAPIC(t *testing.T) {
 			Match(fmt.Sprintf(`svr +%08x `, c.APIC.SVR)).Match(fmt.Sprintf(`^ +tmr %x$`, c.APIC.TMR[0]))
 	})
 }
+
+// TestDeviceWalkers: the walks give the models' structures, with their types.
+func TestDeviceWalkers(t *testing.T) {
+	onHosts(t, func(t *testing.T, _ string, sys *illumos.System, s *modtest.Session) {
+		for _, dev := range []string{"vlapic", "vioapic", "vatpic", "vatpit", "vhpet", "vrtc", "vpmtmr"} {
+			var all []string
+			for _, m := range sys.VMs {
+				var of []string
+				if d, ok := m.Dev[dev]; ok {
+					of = append(of, fmt.Sprintf("0x%x", d.Addr))
+				}
+				for _, c := range m.VCPUs {
+					if dev == "vlapic" {
+						of = append(of, fmt.Sprintf("0x%x", c.VLAPIC.Addr))
+					}
+				}
+				if got := strings.Fields(s.Run(fmt.Sprintf("%x::walk %s", m.Addr, dev)).OK().Out); !slices.Equal(got, of) {
+					t.Errorf("%x::walk %s: %v, want %v", m.Addr, dev, got, of)
+				}
+				all = append(all, of...)
+			}
+			s.Run("::walk " + dev).OK().WantLines(all...)
+			s.Run("::walk " + dev + " | ::" + dev).OK().Want(s.Run("::" + dev).OK().Out)
+		}
+		s.Run("::walk vpmtmr | ::print baseval ! head -1").OK().Want(fmt.Sprintf("baseval = 0x%x\n", sys.VMs[0].Devices.PMTimer))
+		s.Run(fmt.Sprintf("%x::walk vlapic | ::print vcpuid ! tail -1", sys.VMs[0].Addr)).OK().Match(`^vcpuid = 0x?3`)
+	})
+}

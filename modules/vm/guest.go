@@ -15,8 +15,8 @@ import (
 
 const guestHelp = `Opens a virtual machine of the host as a target inside the target: its physical memory
 through the host's, its virtual memory by its own page tables, the registers of its
-vCPUs. A kernel that is known is recognised in it; else registers, memory and
-disassembly are what there is. The machine is named as ::vm names it, or by its address
+vCPUs. A kernel that is known is recognised in it; else, and it is said then, registers,
+memory and disassembly are what there is. The machine is named as ::vm names it, or by its address
 there. The prompt shows the guests that one is in; ::guest - goes back out, ::guest
 alone tells where one is.
 
@@ -148,7 +148,9 @@ func enterGuest(c *core.Ctx) error {
 func entered(c *core.Ctx, vcpu uint64) error {
 	cx := c.Session.Context()
 	c.P.WriteString("debugger context set to guest " + cx.Name + "\n")
-	if w, ok := cx.System.(core.Warner); ok {
+	if raw, ok := cx.System.(*system.RawMachine); ok && raw.Sought() { // which is nothing wrong
+		c.P.WriteString("no kernel was recognised (see ::status): registers, memory and disassembly are what there is\n")
+	} else if w, ok := cx.System.(core.Warner); ok {
 		for _, text := range w.Warnings() {
 			c.Warnf("%s", text)
 		}

@@ -28,71 +28,43 @@ const (
 	redirMasked  = 1 << 16
 )
 
-// pins gives the entries of an I/O APIC: where each is, its bits, whether its line is
-// asserted.
-func (d *device) pins(yield func(at, entry uint64, asserted bool)) error {
-	if d.m.Kind == KVM {
-		return d.kvmPins(yield)
+// lines tells which pins' lines are asserted: bhyve counts with each pin who asserts it,
+// KVM has a word of bits.
+func (d *device) lines() (func(pin int, v []uint64) bool, error) {
+	if d.m.Kind == Bhyve {
+		return func(_ int, v []uint64) bool { return int32(v[1]) > 0 }, nil
 	}
-	l, b, err := read(d.v, "struct vioapic", d.addr, func(l *struct {
-		Size   uint64       `ctf:"sizeof"`
-		Table  kernel.Field `ctf:"rtbl"`
-		Reg    kernel.Field `ctf:"rtbl[0].reg"`
-		Second kernel.Field `ctf:"rtbl[1].reg"`
-		Count  kernel.Field `ctf:"rtbl[0].acnt"`
-	}) uint64 {
-		return l.Size
-	})
-	if err != nil {
-		return err
-	}
-	stride := l.Second.Off - l.Reg.Off
-	for off := uint64(0); off+stride <= l.Table.Size; off += stride {
-		count := int32(kernel.Field{Off: l.Count.Off + off, Size: l.Count.Size}.Of(b))
-		yield(d.addr+l.Table.Off+off, kernel.Field{Off: l.Reg.Off + off, Size: 8}.Of(b), count > 0)
-	}
-	return nil
-}
-
-func (d *device) kvmPins(yield func(at, entry uint64, asserted bool)) error {
 	l, b, err := read(d.v, "struct kvm_ioapic", d.addr, func(l *struct {
-		Size  uint64       `ctf:"sizeof"`
-		Table kernel.Field `ctf:"redirtbl"`
-		IRR   kernel.Field `ctf:"irr"`
+		Size uint64       `ctf:"sizeof"`
+		IRR  kernel.Field `ctf:"irr"`
 	}) uint64 {
 		return l.Size
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := uint64(0); (i+1)*8 <= l.Table.Size; i++ {
-		yield(d.addr+l.Table.Off+i*8, kernel.Field{Off: l.Table.Off + i*8, Size: 8}.Of(b), l.IRR.Of(b)>>i&1 != 0)
-	}
-	return nil
+	return func(pin int, _ []uint64) bool { return l.IRR.Of(b)>>pin&1 != 0 }, nil
 }
 
 func showIOAPIC(c *core.Ctx, d *device) error {
-	pin := -1
-	return d.pins(func(at, e uint64, asserted bool) {
-		pin++
+	asserted, err := d.lines()
+	if err != nil {
+		return err
+	}
+	return d.parts(func(pin int, at uint64, v []uint64) {
+		e := v[0]
 		if e&redirMasked != 0 && !c.Opt('a') {
 			return
 		}
-		pick := func(bit uint64, yes, no string) string {
-			if e&bit != 0 {
-				return yes
-			}
-			return no
-		}
-		state := pick(redirRIRR, "rirr", "-")
-		switch {
-		case asserted && state == "-":
+		state := pick(e&redirRIRR != 0, "rirr", "-")
+		switch on := asserted(pin, v); {
+		case on && state == "-":
 			state = "asserted"
-		case asserted:
+		case on:
 			state = "asserted,rirr"
 		}
-		dest := fmt.Sprintf("%s %x", pick(redirLogical, "logical", "physical"), e>>56)
-		c.Row(out.Hex(at), d.m.Name, pin, e&0xff, deliveryModes[e>>8&7], dest, pick(redirLevel, "level", "edge"), pick(redirLow, "low", "high"),
-			pick(redirMasked, "yes", "no"), state)
+		dest := fmt.Sprintf("%s %x", pick(e&redirLogical != 0, "logical", "physical"), e>>56)
+		c.Row(out.Hex(at), d.m.Name, pin, e&0xff, deliveryModes[e>>8&7], dest, pick(e&redirLevel != 0, "level", "edge"), pick(e&redirLow != 0, "low", "high"),
+			pick(e&redirMasked != 0, "yes", "no"), state)
 	})
 }

@@ -2,7 +2,6 @@ package vm
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 
 	"github.com/xmdb/xmdb/core"
@@ -228,93 +227,4 @@ func protText(p mem.Prot) string {
 		}
 	}
 	return string(b)
-}
-
-// walkers are the walks over what a machine has; each is over that of all machines
-// without an address.
-func walkers() []*core.Walker {
-	return []*core.Walker{
-		{Name: "vm", Descr: "walk virtual machines: struct vm, struct kvm", Walk: walkOf(func(m *Machine, yield walked) error {
-			yield(m.Addr, m.pick("struct vm", "struct kvm"))
-			return nil
-		})},
-		{Name: "vcpu", Descr: "given a virtual machine, walk its vCPUs", Addr: core.AddrOptional, Walk: walkOf(func(m *Machine, yield walked) error {
-			list, err := m.VCPUs()
-			for _, x := range list {
-				if !yield(x.Addr, m.pick("struct vcpu", "struct kvm_vcpu")) {
-					return nil
-				}
-			}
-			return err
-		})},
-		{Name: "vmmem", Descr: "given a virtual machine, walk its memory maps or slots", Addr: core.AddrOptional, Walk: walkOf(func(m *Machine, yield walked) error {
-			list, err := m.Regions()
-			for _, r := range list {
-				typ := m.pick("struct mem_map", "struct kvm_memory_slot")
-				if r.Alias {
-					typ = "struct kvm_mem_alias"
-				}
-				if !yield(r.Addr, typ) {
-					return nil
-				}
-			}
-			return err
-		})},
-		{Name: "vmobject", Descr: "given a virtual machine of bhyve's, walk the vm_objects of its memory", Addr: core.AddrOptional, Type: "struct vm_object",
-			Walk: walkOf(func(m *Machine, yield walked) error {
-				list, err := m.Regions()
-				for _, r := range list {
-					if r.Object != 0 && !yield(r.Object, "struct vm_object") {
-						return nil
-					}
-				}
-				return err
-			})},
-	}
-}
-
-// walked takes an element of a walk: its address and type.
-type walked func(addr uint64, typ string) bool
-
-// pick gives what depends on the hypervisor.
-func (m *Machine) pick(ofBhyve, ofKVM string) string {
-	if m.Kind == KVM {
-		return ofKVM
-	}
-	return ofBhyve
-}
-
-// walkOf makes a walk of what each machine, or the one at the address, has.
-func walkOf(each func(m *Machine, yield walked) error) func(*core.Ctx, mem.Addr, bool) iter.Seq2[core.Elem, error] {
-	return func(c *core.Ctx, start mem.Addr, has bool) iter.Seq2[core.Elem, error] {
-		return func(yield func(core.Elem, error) bool) {
-			v := kernel.Of(c.Session)
-			stopped := false
-			one := func(a uint64, typ string) bool {
-				stopped = !yield(core.Elem{Val: a, Type: v.TypeOrNil(typ)}, nil)
-				return !stopped
-			}
-			seen := false
-			for m, err := range Machines(v) {
-				if m == nil {
-					yield(core.Elem{}, err)
-					return
-				}
-				if has && m.Addr != uint64(start) && m.Handle != uint64(start) {
-					continue
-				}
-				seen = true
-				if err := each(m, one); err != nil && !stopped {
-					yield(core.Elem{}, err)
-					return
-				}
-				if stopped {
-					return
-				}
-			}
-			if has && !seen {
-				yield(core.Elem{}, fmt.Errorf("no virtual machine at %x", uint64(start)))
-			}
-		}
-	}
 }
