@@ -272,7 +272,7 @@ func (f *rootFinder) search() (*IllumosKernel, error) {
 	if len(ranges) == 0 {
 		return nil, errNoRanges
 	}
-	limit := newSearchLimit(f.ctx, ranges)
+	limit := newSearchLimit(f.ctx, f.m, ranges)
 	defer limit.end()
 	for r := range pieces(likeliest(ranges), scanChunk) {
 		if !limit.more(r.Size) {

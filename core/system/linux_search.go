@@ -80,7 +80,11 @@ func (f *linuxFinder) fromProcessor(r *SystemRegs) (*linuxImage, error) {
 			continue
 		}
 		im := &linuxImage{physBase: pa - (va - startKernelMap)}
-		if err := f.readSymbols(im, imageStart(t, va, pa)); err != nil {
+		start := imageStart(t, va, pa)
+		if data, ok := dataStart(t, start-im.physBase+startKernelMap); ok && f.readSymbols(im, im.phys(data)) == nil {
+			return im, nil
+		}
+		if err := f.readSymbols(im, start); err != nil {
 			return nil, err
 		}
 		return im, nil
@@ -132,6 +136,18 @@ func imageStart(t *paging.Table, va, pa uint64) uint64 {
 	return pa
 }
 
+// dataStart is where the code of an image that begins at va ends, by what may not be
+// executed: the symbols are behind it. ok is false where a kernel does not tell code from
+// data.
+func dataStart(t *paging.Table, va uint64) (at uint64, ok bool) {
+	for p, err := range t.Pages(va, min(va+searched-1, startKernelMap+maxImage-1)) {
+		if err == nil && p.Prot&mem.ProtExec == 0 {
+			return p.VA, true
+		}
+	}
+	return 0, false
+}
+
 // entryCode are the first bytes of an image: of startup_64 up to 6.6 (lea stack(%rip),
 // %rsp), since then (mov %rsi, %r15 and the same), before 4.14 (lea _text(%rip), %rbp);
 // and what may come first: the padding before a function, where calls are patched (6.12),
@@ -147,7 +163,7 @@ func (f *linuxFinder) byPlace() (*linuxImage, error) {
 	var code [8]byte
 	tried := 0
 	ranges := f.ranges()
-	limit := newSearchLimit(f.ctx, ranges)
+	limit := newSearchLimit(f.ctx, f.mem, ranges)
 	defer limit.end()
 	for _, r := range ranges {
 		for at := (uint64(r.Base) + imageAlign - 1) &^ (imageAlign - 1); r.Contains(mem.Addr(at)); at += imageAlign {
@@ -234,7 +250,7 @@ const scanChunk = 4 << 20
 // machine's: a nested guest's, a file's.
 func (f *linuxFinder) byScan() (*linuxImage, error) {
 	ranges := f.ranges()
-	limit := newSearchLimit(f.ctx, ranges)
+	limit := newSearchLimit(f.ctx, f.mem, ranges)
 	next, stop := iter.Pull(pieces(likeliest(ranges), scanChunk))
 	defer stop()
 	var (

@@ -27,11 +27,18 @@ type Search struct {
 }
 
 // Bounds of a search that is not of the whole. The bytes make it the same for small
-// machines however busy the host is.
+// machines however busy the host is; slowBytes are those of SlowMemory.
 const (
 	quickTime  = 300 * time.Millisecond
 	quickBytes = 256 << 20
+	slowBytes  = 64 << 20
 )
+
+// SlowMemory is an ability of a KernelMemory that is read through requests to somebody
+// else, at some tens of megabytes a second or less: less of it is searched.
+type SlowMemory interface {
+	SlowMemory() bool
+}
 
 type searchKey struct{}
 
@@ -45,6 +52,7 @@ type searchLimit struct {
 	ctx   context.Context
 	whole bool
 	until time.Time
+	least uint64 // bytes, whatever the time
 	total uint64 // bytes there are
 	done  atomic.Uint64
 	cut   atomic.Bool // not all was looked through
@@ -52,10 +60,13 @@ type searchLimit struct {
 	once  sync.Once // ends the meter
 }
 
-// newSearchLimit begins a search of some ranges.
-func newSearchLimit(ctx context.Context, ranges []mem.Mapping) *searchLimit {
+// newSearchLimit begins a search of some ranges of a memory.
+func newSearchLimit(ctx context.Context, m KernelMemory, ranges []mem.Mapping) *searchLimit {
 	s, _ := ctx.Value(searchKey{}).(Search)
-	l := &searchLimit{ctx: ctx, whole: s.Whole, until: time.Now().Add(quickTime)}
+	l := &searchLimit{ctx: ctx, whole: s.Whole, until: time.Now().Add(quickTime), least: quickBytes}
+	if slow, ok := m.(SlowMemory); ok && slow.SlowMemory() {
+		l.least = slowBytes
+	}
 	for _, r := range ranges {
 		l.total += r.Size
 	}
@@ -69,7 +80,7 @@ func (l *searchLimit) more(n uint64) bool {
 	if l.ctx.Err() != nil {
 		return false
 	}
-	if !l.whole && l.done.Load() >= quickBytes && time.Now().After(l.until) {
+	if !l.whole && l.done.Load() >= l.least && time.Now().After(l.until) {
 		l.cut.Store(true)
 		return false
 	}

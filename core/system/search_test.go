@@ -17,7 +17,7 @@ import (
 func TestSearchLimit(t *testing.T) {
 	ranges := []mem.Mapping{{Size: quickBytes}, {Base: 1 << 40, Size: quickBytes}}
 	run := func(ctx context.Context) (n uint64, text string) {
-		l := newSearchLimit(ctx, ranges)
+		l := newSearchLimit(ctx, nil, ranges)
 		l.until = time.Now().Add(-time.Second)
 		for n < l.total && l.more(scanChunk) {
 			n += scanChunk

@@ -3,6 +3,7 @@ package gdbstub
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/xmdb/xmdb/core/control"
@@ -182,6 +183,9 @@ func LetGo(ctx context.Context, addr string) error {
 		if err := q.ok("Qqemu.PhyMemMode:0"); err != nil {
 			return err
 		}
+	}
+	if text, err := q.monitor("info status"); err == nil && strings.Contains(text, "prelaunch") {
+		return nil // it was not started yet, by whoever is to do that
 	}
 	return q.ok("D")
 }

@@ -214,11 +214,13 @@ func (t *Target) setPhysical(on bool) error {
 const maxMonitor = 4 << 20
 
 // monitor runs a command of the hypervisor's monitor, where the stub passes it on.
-func (t *Target) monitor(line string) (string, error) {
+func (t *Target) monitor(line string) (string, error) { return t.q.monitor(line) }
+
+func (q *conn) monitor(line string) (string, error) {
 	var text []byte
 	var end []byte
 	cmd := fmt.Sprintf("qRcmd,%x", line)
-	err := t.q.requests([]string{cmd}, func(_ int, a []byte) {
+	err := q.requests([]string{cmd}, func(_ int, a []byte) {
 		if len(a) > 1 && a[0] == 'O' && string(a) != "OK" && len(text) < maxMonitor {
 			b := make([]byte, len(a)/2)
 			text = append(text, b[:unhexBytes(b, a[1:])]...)

@@ -92,7 +92,7 @@ var (
 	_ system.Processors     = (*Target)(nil)
 	_ system.VirtualOnly    = (*Target)(nil)
 	_ system.PhysicalRanges = (*Target)(nil)
-	_ system.PresentMemory  = (*Target)(nil)
+	_ system.SlowMemory     = (*Target)(nil)
 	_ system.Changing       = (*Target)(nil)
 	_ system.Refresher      = (*Target)(nil)
 )
@@ -261,23 +261,8 @@ func (t *Target) Physical() mem.Space { return t.phys }
 // PhysicalRanges implements system.PhysicalRanges.
 func (t *Target) PhysicalRanges() []mem.Mapping { return t.ranges }
 
-// searched bounds how much of memory a search reads, bytes: the machine is halted for
-// that long.
-const searched = 64 << 20
-
-// PresentRanges implements system.PresentMemory: the first 64 MiB. More would take
-// minutes through a stub; registers usually lead to the kernel.
-func (t *Target) PresentRanges() []mem.Mapping {
-	var list []mem.Mapping
-	left := uint64(searched)
-	for _, m := range t.ranges {
-		if m.Size = min(m.Size, left); m.Size > 0 {
-			list = append(list, m)
-		}
-		left -= m.Size
-	}
-	return list
-}
+// SlowMemory implements system.SlowMemory.
+func (t *Target) SlowMemory() bool { return true }
 
 // KernelVirtual implements system.KernelVirtual: what the stub reads through the page
 // tables of its current processor; nil if physical memory can be read, by which every

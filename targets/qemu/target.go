@@ -57,6 +57,7 @@ var (
 	_ system.Processors     = (*Target)(nil)
 	_ system.PhysicalRanges = (*Target)(nil)
 	_ system.PresentMemory  = (*Target)(nil)
+	_ system.SlowMemory     = (*Target)(nil)
 	_ system.Changing       = (*Target)(nil)
 	_ system.Refresher      = (*Target)(nil)
 )
@@ -178,6 +179,9 @@ func (t *Target) PhysicalRanges() []mem.Mapping { return t.mem.ranges(false) }
 // PresentRanges implements system.PresentMemory: memory without the holes of its file,
 // as it is now.
 func (t *Target) PresentRanges() []mem.Mapping { return t.mem.ranges(true) }
+
+// SlowMemory implements system.SlowMemory: where the monitor reads it.
+func (t *Target) SlowMemory() bool { return t.mem.slow != nil && t.mem.slowest() }
 
 // Processors implements system.Processors. It does not stop the machine. Registers
 // of a machine that runs are those of some moment, and KernelGSBase is never known:
