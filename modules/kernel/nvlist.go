@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -132,22 +133,40 @@ func (v *View) NVPair(at uint64) (*NVPair, error) {
 	if err != nil {
 		return nil, unreadNV("nvpair", at, err)
 	}
-	size, nameSize, items := int64(l.Bytes.Of(b)), int64(l.Name.Of(b)), int64(l.Items.Of(b))
-	value := (nvNameOffset + nameSize + 7) &^ 7
-	switch {
-	case size == 0:
-		return nil, fmt.Errorf("nvpair of size zero at %x", at)
-	case size < 0 || size > maxNVPair || nameSize < 1 || nvNameOffset+nameSize > size || items < 0:
-		return nil, fmt.Errorf("nvpair at %x is damaged: %d bytes with a name of %d and %d items", at, size, nameSize, items)
+	h := nvHead{int64(l.Bytes.Of(b)), int64(l.Name.Of(b)), int64(l.Items.Of(b)), int64(l.Type.Of(b))}
+	if err := h.check(at); err != nil {
+		return nil, err
 	}
-	raw, err := v.Bytes(at, uint64(size), nil)
+	raw, err := v.Bytes(at, uint64(h.size), nil)
 	if err != nil {
 		return nil, unreadNV("nvpair and data", at, err)
 	}
-	p := &NVPair{Kind: int64(l.Type.Of(b)), Items: int(items), At: at + uint64(value), order: v.W.Order}
-	p.Name = cString(raw[nvNameOffset : nvNameOffset+nameSize])
-	if value < size {
-		p.data = raw[value:]
+	return h.pair(at, raw, v.W.Order)
+}
+
+// nvHead is what an nvpair_t says of itself: bytes of all and of the name, elements of the
+// value, its data_type_t.
+type nvHead struct{ size, name, items, kind int64 }
+
+// value is where in the pair its value begins.
+func (h nvHead) value() int64 { return (nvNameOffset + h.name + 7) &^ 7 }
+
+func (h nvHead) check(at uint64) error {
+	switch {
+	case h.size == 0:
+		return fmt.Errorf("nvpair of size zero at %x", at)
+	case h.size < 0 || h.size > maxNVPair || h.name < 1 || nvNameOffset+h.name > h.size || h.items < 0:
+		return fmt.Errorf("nvpair at %x is damaged: %d bytes with a name of %d and %d items", at, h.size, h.name, h.items)
+	}
+	return nil
+}
+
+// pair makes a pair of its bytes.
+func (h nvHead) pair(at uint64, raw []byte, order binary.ByteOrder) (*NVPair, error) {
+	p := &NVPair{Kind: h.kind, Items: int(h.items), At: at + uint64(h.value()), order: order}
+	p.Name = cString(raw[nvNameOffset : nvNameOffset+h.name])
+	if h.value() < h.size {
+		p.data = raw[h.value():]
 	}
 	if p.Kind == nvListArray && p.Items > len(p.data)/8 {
 		return nil, fmt.Errorf("nvpair at %x is damaged: %d bytes of pointers to %d lists", at, len(p.data), p.Items)
@@ -184,11 +203,11 @@ func (p *NVPair) strings() []string {
 	}
 	var list []string
 	for len(list) < p.Items {
-		s, rest, ok := strings.Cut(string(data), "\x00")
-		if !ok || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		s, rest, ok := bytes.Cut(data, []byte{0})
+		if !ok || bytes.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return nil
 		}
-		list, data = append(list, s), []byte(rest)
+		list, data = append(list, string(s)), rest
 	}
 	return list
 }

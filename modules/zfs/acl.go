@@ -93,42 +93,83 @@ func (a *ace) id() uint64 {
 	return ^uint64(0)
 }
 
-// readAce reads an entry: of one about nobody by number there may be no more than its
-// head.
-func readAce(v *kernel.View, version *aceVersion, addr uint64) (*ace, error) {
-	l, err := kernel.Lay[aceLayout](v, version.typ)
-	if err != nil {
+// aceForm is how a release lays entries of a version out.
+type aceForm struct {
+	version      *aceVersion
+	l            *aceLayout
+	head, object uint64 // bytes of one about nobody by number, and of one with types of objects
+}
+
+func newAceForm(v *kernel.View, version *aceVersion) (*aceForm, error) {
+	f := &aceForm{version: version}
+	var err error
+	if f.l, err = kernel.Lay[aceLayout](v, version.typ); err != nil {
 		return nil, err
 	}
-	head, err := v.Size(version.header)
-	if err != nil {
+	if f.head, err = v.Size(version.header); err != nil {
 		return nil, err
 	}
-	b, err := v.Bytes(addr, head, nil)
+	f.object, err = v.Size(version.object)
+	return f, err
+}
+
+// at reads an entry: of one about nobody by number there may be no more than its head.
+// read gives n bytes of memory.
+func (f *aceForm) at(addr uint64, read func(addr, n uint64) ([]byte, error)) (*ace, error) {
+	b, err := read(addr, f.head)
 	if err != nil {
-		return nil, kernel.BadRead(version.typ, addr, err)
+		return nil, kernel.BadRead(f.version.typ, addr, err)
 	}
-	a := &ace{addr: addr, mask: l.Mask.Of(b), flags: l.Flags.Of(b), typ: l.Type.Of(b), size: head}
+	l := f.l
+	a := &ace{addr: addr, mask: l.Mask.Of(b), flags: l.Flags.Of(b), typ: l.Type.Of(b), size: f.head}
 	switch known := a.flags & aceKinds; {
 	case known == aceOwner, known == aceEveryone, known == aceIsGroup|aceGroup:
 		return a, nil
 	case a.typ >= firstObjectAce && a.typ <= lastObjectAce:
-		a.size, err = v.Size(version.object)
+		a.size = f.object
 	default:
 		a.size = l.Size
 	}
-	if err != nil {
-		return nil, err
-	}
-	if b, err = v.Bytes(addr, l.Size, nil); err != nil {
-		return nil, kernel.BadRead(version.typ, addr, err)
+	if b, err = read(addr, l.Size); err != nil {
+		return nil, kernel.BadRead(f.version.typ, addr, err)
 	}
 	a.who = l.Who.Of(b)
 	return a, nil
 }
 
+// each calls yield for n entries from an address to another: the last ends before it.
+func (f *aceForm) each(at, end, n uint64, read func(addr, n uint64) ([]byte, error), yield func(*ace) bool) error {
+	first := at
+	if n > maxAces || n > (end-at)/max(f.head, 1) {
+		return fmt.Errorf("there cannot be %d entries in %d bytes", n, end-at)
+	}
+	for range n {
+		a, err := f.at(at, read)
+		if err != nil {
+			return err
+		}
+		if at += a.size; at > end {
+			return fmt.Errorf("the entry at %x is beyond its %d bytes", a.addr, end-first)
+		}
+		if !yield(a) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// memory reads a kernel's.
+func memory(v *kernel.View) func(addr, n uint64) ([]byte, error) {
+	return func(addr, n uint64) ([]byte, error) { return v.Bytes(addr, n, nil) }
+}
+
 func runAce(c *core.Ctx, version *aceVersion) error {
-	a, err := readAce(kernel.Of(c.Session), version, c.Addr)
+	v := kernel.Of(c.Session)
+	f, err := newAceForm(v, version)
+	if err != nil {
+		return err
+	}
+	a, err := f.at(c.Addr, memory(v))
 	if err != nil {
 		return kernel.Failed(err, "failed to read %s at %x", version.typ, c.Addr)
 	}
@@ -241,22 +282,13 @@ func eachAce(v *kernel.View, version *aceVersion, node uint64, yield func(*ace) 
 	if err != nil {
 		return err
 	}
-	at, n := l.Data.Of(b), l.Count.Of(b)
-	end := at + l.Bytes.Of(b)
-	if head, err := v.Size(version.header); err != nil || n > maxAces || n > (end-at)/max(head, 1) {
-		return kernel.Failed(err, "zfs_acl_node_t %x: there cannot be %d entries in %d bytes", node, n, end-at)
+	f, err := newAceForm(v, version)
+	if err != nil {
+		return err
 	}
-	for range n {
-		a, err := readAce(v, version, at)
-		if err != nil {
-			return err
-		}
-		if at += a.size; at > end {
-			return fmt.Errorf("zfs_acl_node_t %x: the entry at %x is beyond its %d bytes", node, a.addr, l.Bytes.Of(b))
-		}
-		if !yield(a) {
-			return nil
-		}
+	at := l.Data.Of(b)
+	if err := f.each(at, at+l.Bytes.Of(b), l.Count.Of(b), memory(v), yield); err != nil {
+		return fmt.Errorf("zfs_acl_node_t %x: %w", node, err)
 	}
 	return nil
 }

@@ -217,9 +217,13 @@ const (
 
 // names reads a map. An error is of what cannot be read and comes with what could.
 func (m *mosObjects) names(object uint64) (*nameMap, error) {
-	o, failed := m.open(object)
-	first, _, err := m.block(o, blockID{})
-	failed = cmp.Or(failed, err)
+	o, err := m.open(object)
+	z, failed := m.namesOf(o)
+	return z, cmp.Or(err, failed)
+}
+
+func (m *mosObjects) namesOf(o *mosObject) (*nameMap, error) {
+	first, _, failed := m.block(o, blockID{})
 	if zapKind(first) == zapMicroBlock {
 		return &nameMap{microEntries(first), true}, failed
 	}
