@@ -83,8 +83,7 @@ func TestInterruptLive(t *testing.T) {
 	subject, _ := running(t, "sleep", "3")
 	tt := onTerminal(t, "", nil, "-p", fmt.Sprint(subject.Process.Pid))
 	tt.expect(`> `)
-	tt.send(":c\r")
-	tt.running()
+	tt.start(":c")
 	stopped := regexp.MustCompile(`(?m)^State:\tt`)
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", subject.Process.Pid))

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/creack/pty"
-	"golang.org/x/sys/unix"
 )
 
 // patience is how long a test waits for what it expects. On a machine with nothing else to
@@ -87,27 +86,48 @@ func whole(raw []byte) []byte {
 	return raw
 }
 
-// running waits until the editor has given the terminal back and a command runs: from
-// then on Ctrl-C is a signal.
-func (tt *terminal) running() {
-	tt.t.Helper()
-	control, err := tt.f.SyscallConn()
-	if err != nil {
-		tt.t.Fatal(err)
-	}
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		var mode *unix.Termios
-		control.Control(func(fd uintptr) { mode, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) })
-		if err != nil {
-			tt.t.Fatal(err)
-		}
-		if mode.Lflag&unix.ISIG != 0 {
-			return
+// What the editor tells the terminal at the begin of a line and at its end (DECSET 2004):
+// from the latter on Ctrl-C is a signal.
+const (
+	editing = "\x1b[?2004h"
+	edited  = "\x1b[?2004l"
+)
+
+// since tells whether the output from a place on has some text, or gets it in time.
+func (tt *terminal) since(at int, text string, limit time.Duration) bool {
+	for end := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
+		if strings.Contains(tt.output()[at:], text) {
+			return true
 		}
 		if time.Now().After(end) {
-			tt.t.Fatalf("no command runs within %v: %q", patience, tt.output())
+			return false
 		}
 	}
+}
+
+// start types a command and waits until it runs.
+func (tt *terminal) start(command string) {
+	tt.t.Helper()
+	at := len(tt.output())
+	tt.send(command + enter)
+	if !tt.since(at, edited, patience) {
+		tt.t.Fatalf("%q does not run within %v: %q", command, patience, tt.output()[at:])
+	}
+}
+
+// interrupt presses Ctrl-C until the editor is back: one that comes before the command
+// has begun is lost.
+func (tt *terminal) interrupt() {
+	tt.t.Helper()
+	at := len(tt.output())
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		tt.send(ctrlC)
+		if tt.since(at, editing, time.Second) {
+			tt.skip()
+			return
+		}
+	}
+	tt.t.Fatalf("no prompt within %v of Ctrl-C: %q", patience, tt.output()[at:])
 }
 
 // send types text.
@@ -269,12 +289,9 @@ func TestTerminalInterrupt(t *testing.T) {
 	tt.send(ctrlC)
 	tt.prompt()
 	for _, long := range []string{quiet, "! sleep 1000", "1,7fffffff::eval 1=K ! cat >/dev/null"} {
-		tt.send(long + enter)
-		tt.running()
+		tt.start(long)
 		time.Sleep(100 * time.Millisecond) // it may do something first; it need not
-		tt.skip()
-		tt.send(ctrlC)
-		tt.prompt()
+		tt.interrupt()
 		tt.send("3*3=D" + enter)
 		tt.expect(`\n +9 +\r?\n`)
 		tt.prompt()
@@ -290,17 +307,20 @@ func TestTerminalInterruptTwice(t *testing.T) {
 	tt := onTerminal(t, "", nil)
 	tt.prompt()
 	for i := range 20 {
-		tt.send(quiet + enter)
-		tt.running()
+		tt.start(quiet)
+		at := len(tt.output())
 		for range 30 {
 			tt.send(ctrlC)
 			time.Sleep(time.Duration(i%5) * 300 * time.Microsecond)
 		}
-		tt.prompt()
+		if !tt.since(at, editing, time.Second) {
+			tt.interrupt() // all came before it had begun
+		}
 		tt.skip()
+		tt.send("3*3=D" + enter)
+		tt.expect(`\n +9 +\r?\n`)
+		tt.prompt()
 	}
-	tt.send("3*3=D" + enter)
-	tt.expect(`\n +9 +\r?\n`)
 }
 
 func TestTerminalPager(t *testing.T) {
