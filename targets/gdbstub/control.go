@@ -46,7 +46,7 @@ func (t *Target) insert(addr uint64) error {
 	if !t.stub.physical {
 		kinds = []string{softPoint, hardPoint} // bhyve has software ones alone
 		var b [1]byte
-		if err := t.choose(t.reader(mem.Addr(addr))); err != nil {
+		if err := t.chooseFor(addr); err != nil {
 			return err
 		}
 		if n, _ := t.burst(b[:], mem.Addr(addr)); n == 1 {
@@ -69,6 +69,15 @@ func (t *Target) insert(addr uint64) error {
 	return err
 }
 
+// chooseFor makes a processor the chosen one by whose page table a stub that reads virtual
+// memory finds an address.
+func (t *Target) chooseFor(addr uint64) error {
+	if t.stub.physical {
+		return nil
+	}
+	return t.choose(t.reader(mem.Addr(addr)))
+}
+
 // Remove implements control.Machine.
 func (m *machine) Remove(addr uint64) error {
 	t := m.t
@@ -84,6 +93,9 @@ func (t *Target) remove(addr uint64) error {
 	p := t.points[addr]
 	if p == nil {
 		return nil
+	}
+	if err := t.chooseFor(addr); err != nil {
+		return err
 	}
 	if err := t.q.ok(fmt.Sprintf("z%s,%x,1", p.kind, addr)); err != nil {
 		return t.failed(err)
