@@ -12,7 +12,7 @@ import (
 // fault. The kernel is found before the damage comes, so that the commands meet it.
 func TestSpoiled(t *testing.T) {
 	d := guest.Dumps(t, guest.Main)
-	cmds := []string{"::ps -fztnc", "::ptree", "::thread", "::zone -v", "::zone -p", "::stacks -a", "::stacks -i", "::blocked -v", "::walk thread | ::blocked -v", "::cpuinfo -v", "::runq", "::dmesg -x",
+	cmds := []string{"::ps -fztnc", "::ptree", "::thread", "::zone -v", "::zone -p", "::stacks -a", "::stacks -i", "::requests", "::walk request | ::requests", "::blocked -v", "::walk thread | ::blocked -v", "::cpuinfo -v", "::runq", "::dmesg -x",
 		"::modinfo", "::mounts -a", "::netstat -a", "::net", "::irqs -a", "::slabs", "::timers", "::meminfo", "::pgrep .",
 		"::walk proc | ::files", "::walk thread | ::findstack", "::walk slab_cache | ::walk slab", "::walk proc | ::walk thread",
 		"::walk thread | ::whatis", "::walk net_device | ::net", "init_task::mutex", "init_task::rwsem", "init_task::waitq",

@@ -14,12 +14,18 @@
 // # Lists that change
 //
 // Every walk is bounded, ends at what it met before and names the address where it could
-// not go on. The kernel may run while it is read: a list that leads nowhere then is read
-// anew, some times, before that is told (steady.go), and so is a slab whose list of free
-// objects does.
+// not go on. The kernel may run while it is read: a list or tree that leads nowhere then is
+// read anew, some times, before that is told (steady.go), and so is a slab whose list of
+// free objects does.
+//
+// # What a thread waits for
+//
+// No structure of a thread says it. The functions on its stack tell the kind (sobjs in
+// stacks.go), and what it put on its stack to wait with leads to the lock or queue
+// (waits.go).
 //
 // # Not handled
 //
 // The allocators SLAB and SLOB, the log of kernels before 5.10, the queues of real-time
-// groups. Not retried are the trees of interrupts.
+// groups, locks of kernels that are built for real time (PREEMPT_RT).
 package linux

@@ -16,10 +16,10 @@ func Module() *core.Module {
 	m := &core.Module{Name: "linux", Descr: "Linux kernels: processes, memory, files, networks, containers",
 		Active: func(cx *core.Context) bool { _, ok := cx.System.(*system.LinuxKernel); return ok }, Interposes: true, Whatis: whatisSources()}
 	for _, list := range [][]*core.Dcmd{structureDcmds(), processDcmds(), containerDcmds(), threadDcmds(), logDcmds(), moduleDcmds(),
-		mountDcmds(), fileDcmds(), netstatDcmds(), netDcmds(), cpuDcmds(), stackDcmds(), lockDcmds(), blockedDcmds(), irqDcmds(), slabDcmds(), memoryDcmds(), timerDcmds(), pteDcmds()} {
+		mountDcmds(), fileDcmds(), netstatDcmds(), netDcmds(), cpuDcmds(), stackDcmds(), lockDcmds(), blockedDcmds(), requestDcmds(), irqDcmds(), slabDcmds(), memoryDcmds(), timerDcmds(), pteDcmds()} {
 		m.Dcmds = append(m.Dcmds, list...)
 	}
-	for _, list := range [][]*core.Walker{structureWalkers(), processWalkers(), containerWalkers(), moduleWalkers(), mountWalkers(), fileWalkers(), netWalkers(), irqWalkers(), slabWalkers()} {
+	for _, list := range [][]*core.Walker{structureWalkers(), processWalkers(), containerWalkers(), moduleWalkers(), mountWalkers(), fileWalkers(), netWalkers(), irqWalkers(), slabWalkers(), diskWalkers()} {
 		m.Walkers = append(m.Walkers, list...)
 	}
 	m.Init = func(s *core.Session) error { addCacheWalkers(s, m); return nil }
