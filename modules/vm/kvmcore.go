@@ -89,6 +89,9 @@ func (l *kvmVCPU) own(r *Regs, b []byte) {
 		return known(f.Of(b), inVCPU)
 	}
 	r.CR2, r.CR8, r.EFER, r.PAT, r.XCR0 = in(l.CR2), in(l.CR8), in(l.EFER), in(l.PAT), in(l.XCR0)
+	if l.APIC.Of(b) != 0 {
+		r.CR8 = unknown(inAPIC)
+	}
 	for i := range r.DR {
 		r.DR[i] = known(element(l.DB, 8, i).Of(b), inVCPU)
 	}
