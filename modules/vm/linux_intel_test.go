@@ -7,19 +7,20 @@ import (
 	"testing"
 
 	"github.com/xmdb/xmdb/cmd/modtest"
+	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/fixtures"
 	"github.com/xmdb/xmdb/modules/kernel"
 	"github.com/xmdb/xmdb/targets/objfile"
 )
 
-// intelHost is the Intel half of Linux' KVM, on structures that testdata/kvm_intel.c
-// declares and fills: no machine that runs tests has such a processor to take a dump of.
-func intelHost(t *testing.T) (*linuxVM, *Machine, func(name string) uint64) {
+// declared opens the structures that a C file declares and fills, in the place of a
+// kernel's; it gives the addresses of variables.
+func declared(t *testing.T, source string) (*kernel.View, func(name string) uint64) {
 	t.Helper()
 	fixtures.Need(t, "gcc")
-	exe := filepath.Join(t.TempDir(), "kvm_intel")
-	if out, err := exec.Command("gcc", "-g", "-nostdlib", "-static", "-no-pie", "-o", exe, "testdata/kvm_intel.c").CombinedOutput(); err != nil {
+	exe := filepath.Join(t.TempDir(), "kernel")
+	if out, err := exec.Command("gcc", "-g", "-nostdlib", "-static", "-no-pie", "-o", exe, source).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	target, err := objfile.Open(exe, system.NewFiles(""), false)
@@ -27,13 +28,20 @@ func intelHost(t *testing.T) (*linuxVM, *Machine, func(name string) uint64) {
 		t.Fatal(err)
 	}
 	v := kernel.Of(modtest.OpenTarget(t, target).Session)
-	at := func(name string) uint64 {
+	return v, func(name string) uint64 {
 		s, err := v.Symbol("", name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s.Value
 	}
+}
+
+// intelHost is the Intel half of Linux' KVM: no machine that runs tests has such a
+// processor to take a dump of.
+func intelHost(t *testing.T) (*linuxVM, *Machine, func(name string) uint64) {
+	t.Helper()
+	v, at := declared(t, "testdata/kvm_intel.c")
 	g := &linuxVM{kvmCore: kvmCore{v: v, addr: at("machine")}}
 	m := &Machine{Kind: KVM, Addr: g.addr, Vendor: Intel, v: v, back: g}
 	g.cpus = []uint64{at("left"), at("read"), at("deep"), at("fresh")}
@@ -106,6 +114,39 @@ func TestLinuxIntelRegs(t *testing.T) {
 			if got := c.of(r).text(); got != want {
 				t.Errorf("%s of %s: %s, want %s", c.name, []string{"read", "left", "deep"}[i], got, want)
 			}
+		}
+	}
+}
+
+// TestLinuxArrays: vCPUs and memory slots of kernels that keep them in arrays.
+func TestLinuxArrays(t *testing.T) {
+	v, at := declared(t, "testdata/kvm_old.c")
+	open := func(name string) *linuxVM {
+		l, b, err := read(v, "struct kvm", at(name), func(l *linuxKVMLayout) uint64 { return l.Size })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &linuxVM{kvmCore: kvmCore{v, at(name), b}, l: l}
+	}
+	g := open("machine")
+	if list, err := g.findVCPUs(); err != nil || !slices.Equal(list, []uint64{at("one"), at("two")}) {
+		t.Errorf("vCPUs %x, %v", list, err)
+	}
+	if list, err := open("many").findVCPUs(); err == nil || list != nil {
+		t.Errorf("4000 vCPUs in an array of 288: %x", list)
+	}
+	slots, err := g.slots()
+	if err != nil || len(slots) != 3 {
+		t.Fatalf("slots %x, %v", slots, err)
+	}
+	for i, want := range []Region{
+		{GPA: 0x100000000, Len: 0x40000000, Name: "slot 4", Prot: 7, Flags: "log-dirty", Host: 0x7f0040000000},
+		{GPA: 0xfffc0000, Len: 0x40000, Name: "slot 3", Prot: 5, Host: 0x7f0030000000},
+		{GPA: 0, Len: 0xa0000, Name: "slot 0", Prot: 7, Flags: "invalid", Host: 0x7f0000000000},
+	} {
+		got, err := g.region(slots[i], nil)
+		if want.Addr, want.Err = slots[i], mem.ErrUnmapped; err != nil || got != want {
+			t.Errorf("slot %d: %+v, %v, want %+v", i, got, err, want)
 		}
 	}
 }

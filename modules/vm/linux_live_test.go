@@ -39,7 +39,7 @@ func TestLinuxLive(t *testing.T) {
 	word := regexp.MustCompile(`0x2000: +(\d+)`)
 	s.Run("::guest -r " + m[1]).OK()
 	var last int
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(3 * time.Minute); ; {
 		before := exits()
 		out := s.Run("2000/d").OK().Out
 		after := exits()
