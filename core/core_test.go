@@ -136,6 +136,30 @@ func TestRegistryChains(t *testing.T) {
 	}
 }
 
+// TestRegistrySetAside has a kernel's definitions first while one is looked at, and those
+// of processes in a process of it.
+func TestRegistrySetAside(t *testing.T) {
+	s, _, _ := testSession()
+	inKernel := true
+	mk := func(name string, m Module) {
+		m.Name, m.Dcmds, m.Walkers = name, []*Dcmd{{Name: "x"}}, []*Walker{{Name: "w"}}
+		s.Load(&m, m.Interposes)
+	}
+	mk("process", Module{})
+	mk("kernel", Module{Interposes: true, Active: func(*Context) bool { return inKernel }})
+	for _, in := range []struct {
+		kernel bool
+		want   string
+	}{{true, "kernel process"}, {false, "process kernel"}, {true, "kernel process"}} {
+		inKernel = in.kernel
+		s.Changed()
+		d, w := s.Reg.Dcmds("x"), s.Reg.Walkers("w")
+		if got := d[0].Module.Name + " " + d[1].Module.Name; got != in.want || w[0].Module != d[0].Module {
+			t.Errorf("kernel %v: definitions of %s, want %s", in.kernel, got, in.want)
+		}
+	}
+}
+
 func TestRegistryRefuses(t *testing.T) {
 	s, _, errs := testSession()
 	s.Load(&Module{Name: "m", Dcmds: []*Dcmd{{Name: "x"}, {Name: "x"}, {Name: "a b"}}}, false)

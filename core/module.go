@@ -42,6 +42,7 @@ type Registry struct {
 	dcmds   map[string][]*Dcmd
 	walkers map[string][]*Walker
 	whatis  []*WhatisSource
+	aside   map[*Module]bool // are for another kind of system than that looked at
 }
 
 // NewRegistry makes an empty registry.
@@ -154,10 +155,45 @@ func (r *Registry) Module(name string) *Module {
 }
 
 // Dcmds gives the definitions of a dcmd name, the one that wins first.
-func (r *Registry) Dcmds(name string) []*Dcmd { return r.dcmds[name] }
+func (r *Registry) Dcmds(name string) []*Dcmd {
+	return fitting(r.aside, r.dcmds[name], func(d *Dcmd) *Module { return d.Module })
+}
 
 // Walkers gives the definitions of a walker name.
-func (r *Registry) Walkers(name string) []*Walker { return r.walkers[name] }
+func (r *Registry) Walkers(name string) []*Walker {
+	return fitting(r.aside, r.walkers[name], func(w *Walker) *Module { return w.Module })
+}
+
+// SetAside has the definitions of modules come behind those of others: those whose own
+// decision is that they are not for what the context holds. In a process of a Linux kernel
+// ::stacks is that of processes.
+func (r *Registry) SetAside(cx *Context) {
+	r.aside = nil
+	for _, m := range r.Modules {
+		if m.Interposes && m.Active != nil && !m.Active(cx) {
+			if r.aside == nil {
+				r.aside = map[*Module]bool{}
+			}
+			r.aside[m] = true
+		}
+	}
+}
+
+// fitting orders definitions by whether their modules are set aside.
+func fitting[T any](aside map[*Module]bool, list []T, of func(T) *Module) []T {
+	if len(aside) == 0 || len(list) < 2 || !aside[of(list[0])] {
+		return list
+	}
+	var first, last []T
+	for _, d := range list {
+		if aside[of(d)] {
+			last = append(last, d)
+		} else {
+			first = append(first, d)
+		}
+	}
+	return append(first, last...)
+}
 
 // WhatisSources gives the sources of ::whatis in the order they are asked.
 func (r *Registry) WhatisSources() []*WhatisSource { return r.whatis }

@@ -165,6 +165,7 @@ func (s *Session) Generation() uint64 { return s.gen }
 func (s *Session) Changed() {
 	s.gen++
 	s.memo = nil
+	s.Reg.SetAside(s.Context())
 	for _, f := range s.onChange {
 		(*f)()
 	}

@@ -134,10 +134,7 @@ type (
 )
 
 // Thread is a thread of execution.
-type Thread struct {
-	ID   uint64 // what MDB's `thread` variable and walker give: an LWP id, a kthread address
-	Name string
-}
+type Thread = system.Thread
 
 // Blob is a named piece of target data.
 type Blob struct {

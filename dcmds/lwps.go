@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
+	"github.com/xmdb/xmdb/core/system"
 )
 
 // lwpDcmds list threads as adb did.
@@ -38,19 +39,30 @@ func runLWPs(c *core.Ctx) error {
 	for _, th := range t.Threads() {
 		ids = append(ids, fmt.Sprint(th.ID))
 	}
-	p, ok := core.As[core.Process](cx)
-	if !ok || len(ids) == 0 {
+	where := lwpHome(c)
+	if where == "" || len(ids) == 0 {
 		c.Printf("no lwps are in idle target.\n")
 		return nil
 	}
-	where := "core of process"
-	if st, _ := state(c); st != core.StateDead {
-		where = "process"
-	}
 	if len(ids) == 1 {
-		c.Printf("lwpid %s is the only lwp in %s %d.\n", ids[0], where, p.PID())
+		c.Printf("lwpid %s is the only lwp in %s.\n", ids[0], where)
 		return nil
 	}
-	c.Printf("lwpids %s and %s are in %s %d.\n", strings.Join(ids[:len(ids)-1], ", "), ids[len(ids)-1], where, p.PID())
+	c.Printf("lwpids %s and %s are in %s.\n", strings.Join(ids[:len(ids)-1], ", "), ids[len(ids)-1], where)
 	return nil
+}
+
+// lwpHome is what the threads are of; "" if that is no process.
+func lwpHome(c *core.Ctx) string {
+	cx := c.Session.Context()
+	if p, ok := core.As[core.Process](cx); ok {
+		if st, _ := state(c); st != core.StateDead {
+			return fmt.Sprintf("process %d", p.PID())
+		}
+		return fmt.Sprintf("core of process %d", p.PID())
+	}
+	if p, ok := cx.Target.(system.ProcessTarget); ok {
+		return p.Name() + " of the kernel"
+	}
+	return ""
 }

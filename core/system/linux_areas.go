@@ -14,12 +14,22 @@ const maxAreas = 1 << 18
 
 // areas are the mapped areas of an mm_struct, ascending, with the paths of mapped files
 // as the root of the machine sees them. What was read up to damage comes with the error.
-func (k *LinuxKernel) areas(mm uint64) ([]mem.Mapping, error) {
+func (k *LinuxKernel) areas(mm uint64) (maps []mem.Mapping, err error) {
+	err = k.retry(func() (err error) {
+		maps, err = k.readAreas(mm)
+		return err
+	})
+	return maps, err
+}
+
+func (k *LinuxKernel) readAreas(mm uint64) ([]mem.Mapping, error) {
 	var maps []mem.Mapping
+	var torn error
 	add := func(vma uint64) bool {
 		m, err := k.area(mm, vma)
-		if err != nil {
-			return true // one that is torn down: the rest is good
+		if err != nil { // one that is torn down: the rest is good
+			torn = err
+			return true
 		}
 		maps = append(maps, m)
 		return len(maps) < maxAreas
@@ -31,6 +41,14 @@ func (k *LinuxKernel) areas(mm uint64) ([]mem.Mapping, error) {
 		err = k.areaList(mm, add)
 	}
 	slices.SortFunc(maps, func(a, b mem.Mapping) int { return cmp.Compare(a.Base, b.Base) })
+	for i := 1; i < len(maps) && err == nil; i++ {
+		if maps[i].Base < maps[i-1].End() {
+			err = fmt.Errorf("areas at %#x and %#x overlap", uint64(maps[i-1].Base), uint64(maps[i].Base))
+		}
+	}
+	if k.changing() { // it may have been another's when it was read
+		err = cmp.Or(err, torn)
+	}
 	return maps, err
 }
 

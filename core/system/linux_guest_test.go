@@ -76,6 +76,7 @@ func TestLinuxGuests(t *testing.T) {
 			guestStacks(t, k, d)
 			guestMaps(t, k, d)
 			guestMappings(t, k, d)
+			guestThreads(t, k, d)
 		})
 	}
 }
@@ -286,6 +287,41 @@ func guestMaps(t *testing.T, k *system.LinuxKernel, d *guest.Dumped) {
 		return
 	}
 	t.Error("no process of /bin/threads")
+}
+
+// guestThreads compares the threads of the process threads with /proc/PID/task.
+func guestThreads(t *testing.T, k *system.LinuxKernel, d *guest.Dumped) {
+	t.Helper()
+	tasks, err := allTasks(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := openThreads(t, k, tasks)
+	var want, got []string
+	inTask := regexp.MustCompile(fmt.Sprintf(`^/proc/%d/task/(\d+)/stack:`, u.PID))
+	for line := range strings.Lines(d.Before.Section(t, "kernel-stacks")) {
+		if m := inTask.FindStringSubmatch(line); m != nil && !slices.Contains(want, m[1]) {
+			want = append(want, m[1])
+		}
+	}
+	frames := map[uint64]bool{}
+	for _, th := range u.Threads() {
+		got = append(got, fmt.Sprint(th.ID))
+		r, err := u.Registers(th.ID)
+		if err != nil || r.SP() == 0 || frames[r.SP()] {
+			t.Errorf("registers of thread %d: %v, %v", th.ID, r, err)
+			continue
+		}
+		frames[r.SP()] = true
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("threads of %s are %v, want %v", u.Name(), got, want)
+	}
+	if _, err := u.Registers(1); err == nil {
+		t.Error("thread 1 is of another process")
+	}
 }
 
 // guestMappings looks for the code of each module and for all memory among what is mapped.

@@ -88,22 +88,14 @@ func (k *LinuxKernel) moduleOf(o *sym.Object) *LinuxModule {
 	return k.modules.byObject[o]
 }
 
-// listTries is how often a list of a machine that runs is read again when it leads
-// nowhere.
-const listTries = 3
-
 // loadModules reads the list of modules. Modules that are as they were keep their
 // objects, with the symbols and types that were read.
 func (k *LinuxKernel) loadModules() {
-	list, err := k.readModules()
-	for range listTries {
-		if c, ok := k.mem.(Changing); err == nil || !ok || !c.Running() {
-			break
-		}
-		k.space.Flush() // the list changed while it was read
+	var list []*LinuxModule
+	if err := k.retry(func() (err error) {
 		list, err = k.readModules()
-	}
-	if err != nil {
+		return err
+	}); err != nil {
 		k.warn("modules: %v", err)
 	}
 	k.modules.mu.Lock()

@@ -28,16 +28,16 @@ type ProcessTarget interface {
 // read.
 type LinuxUser struct {
 	Task, MM uint64 // VAs of the task_struct and its mm_struct
-	PID      int32
+	PID      int32  // of that task: of a thread its own
 
 	k     *LinuxKernel
 	arch  *arch.Arch
 	space *linuxSpace
 	files *Files
 
-	mapsOnce sync.Once
+	mu       sync.Mutex // of maps
 	maps     []mem.Mapping
-	mapsErr  error
+	mapsRead bool
 	auxOnce  sync.Once
 	auxv     []auxEntry
 }
@@ -149,26 +149,38 @@ func (p *LinuxUser) Arch() *arch.Arch { return p.arch }
 // Files implements Source: no file of this host is one of the machine's.
 func (p *LinuxUser) Files() *Files { return p.files }
 
-// RepresentativeThread implements core.Representative: the task that the process was
-// opened by.
-func (p *LinuxUser) RepresentativeThread() uint64 { return p.Task }
-
-// Registers implements core.Registers: those in user mode of a task of the process.
-func (p *LinuxUser) Registers(task uint64) (*arch.Regs, error) {
-	if mm, err := p.k.uintMember("struct task_struct", "mm", task); err != nil || mm != p.MM {
-		return nil, fmt.Errorf("task %x is not of PID %d: %w", task, p.PID, ErrNoRegs)
-	}
-	return p.k.UserRegisters(task)
-}
-
 // Mappings implements Source: the areas of the mm_struct.
 func (p *LinuxUser) Mappings() []mem.Mapping {
-	p.mapsOnce.Do(func() {
-		if p.maps, p.mapsErr = p.k.areas(p.MM); p.mapsErr != nil {
-			p.k.warn("mappings of PID %d: %v", p.PID, p.mapsErr)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.mapsRead {
+		var err error
+		if p.maps, err = p.k.areas(p.MM); err != nil {
+			p.k.warn("mappings of PID %d: %v", p.PID, err)
 		}
-	})
+		p.mapsRead = true
+	}
 	return p.maps
+}
+
+// Running implements Changing: the process runs while its machine does.
+func (p *LinuxUser) Running() bool { return p.k.changing() }
+
+// Moment implements Changing.
+func (p *LinuxUser) Moment() uint64 {
+	if c, ok := p.k.mem.(Changing); ok {
+		return c.Moment()
+	}
+	return 0
+}
+
+// Refresh implements Refresher: memory, mappings and the kernel are read again.
+func (p *LinuxUser) Refresh() {
+	p.k.Refresh()
+	p.space.Flush()
+	p.mu.Lock()
+	p.maps, p.mapsRead = nil, false
+	p.mu.Unlock()
 }
 
 // Aux implements Source: mm->saved_auxv has the auxiliary vector.

@@ -77,7 +77,7 @@ func (k *LinuxKernel) moduleBlobs() (map[uint64]blobRange, error) {
 		return nil, err
 	}
 	blobs := map[uint64]blobRange{}
-	for entry, err := range k.list(head, link.off) {
+	for entry, err := range k.settled(k.list(head, link.off)) {
 		if err != nil {
 			return blobs, fmt.Errorf("list of BTF: %w", err)
 		}
