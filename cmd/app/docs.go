@@ -141,7 +141,7 @@ the last command succeeded.
 .B 1
 The target could not be opened; with
 .B \-e
-the last command failed.
+the last command failed or, but for the name mdb, could not read what it was asked for.
 .TP
 .B 2
 The command line was wrong.

@@ -90,6 +90,9 @@ func (a *app) machineDump(ctx context.Context, dumps []string, vmlinux string) (
 }
 
 func openDump(ctx context.Context, dumps []string, o linuxdump.Options) (core.Target, error) {
+	if _, err := os.Stat(dumps[0]); err != nil {
+		return nil, err
+	}
 	if linuxdump.IsKcore(dumps[0]) {
 		return orNil(linuxdump.OpenKcore(ctx, dumps[0], o))
 	}

@@ -111,7 +111,7 @@ func (a *app) target(ctx context.Context) (core.Target, error) {
 	case len(c.run) > 0:
 		return a.runTarget(args)
 	}
-	if c.kernel && len(args) == 0 && exists(linuxdump.KcorePath) {
+	if c.kernel && len(args) == 0 {
 		args = []string{linuxdump.KcorePath} // the kernel that runs here
 	}
 	if !c.raw && !c.user {
