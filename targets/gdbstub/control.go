@@ -122,6 +122,9 @@ func (m *machine) Watch(addr, size uint64, a control.Access) error {
 		return errors.New("the stub cannot watch execution: use ::bp")
 	}
 	t := m.t
+	if t.bhyve {
+		return errors.New("the stub has no watchpoints")
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.halted(); err != nil {

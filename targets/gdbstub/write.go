@@ -101,6 +101,9 @@ func (t *Target) SetRegisters(thread uint64, r *arch.Regs) error {
 	if thread == 0 || thread > uint64(len(t.threads)) {
 		return fmt.Errorf("no processor %d", int64(thread)-1)
 	}
+	if t.bhyve {
+		return errNoRegister
+	}
 	if !t.write.Load() {
 		return mem.ErrReadOnly
 	}
