@@ -92,7 +92,7 @@ func (s *Session) Reread() {
 }
 
 // patience is how long a command may take in memory that leads anywhere.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // Ends runs commands, whatever they say, and fails the test if one does not end.
 func (s *Session) Ends(cmds ...string) {

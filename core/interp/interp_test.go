@@ -322,7 +322,7 @@ func TestConfinedMacros(t *testing.T) {
 
 // Ctrl-C ends what runs and leaves the session usable.
 func TestInterrupt(t *testing.T) {
-	for _, in := range []string{"::forever", "::eval ::forever", "3::upto | ::forever", "::forever | ::show", "! sleep 20", "! sleep 20; true", "::forever ! cat"} {
+	for _, in := range []string{"::forever", "::eval ::forever", "3::upto | ::forever", "::forever | ::show", "! sleep 1000", "! sleep 1000; true", "::forever ! cat"} {
 		s, _, _ := session()
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(20*time.Millisecond, cancel)
@@ -331,7 +331,7 @@ func TestInterrupt(t *testing.T) {
 		if !errors.Is(err, core.ErrIntr) && !strings.HasPrefix(in, "3::upto") {
 			t.Errorf("%s: %v", in, err)
 		}
-		if d := time.Since(start); d > 5*time.Second {
+		if d := time.Since(start); d > time.Minute {
 			t.Errorf("%s: %v", in, d)
 		}
 		if v, err := s.Eval.Expr(s, "1+1"); v != 2 || err != nil {
@@ -350,7 +350,7 @@ func TestLongPipe(t *testing.T) {
 	if out.String() != "1000000\n" {
 		t.Errorf("got %q", out)
 	}
-	if d := time.Since(start); d > 5*time.Second {
+	if d := time.Since(start); d > time.Minute {
 		t.Errorf("took %v", d)
 	}
 }

@@ -308,7 +308,7 @@ func TestLongInputIsLinear(t *testing.T) {
 	for _, unit := range []string{"1+", "1;", "/X;", "'", "\"", "'\\'", "::echo '\\' ", "//", "a`", "$[", "! '", "\x00//", "5%"} {
 		start := time.Now()
 		run(strings.Repeat(unit, n/len(unit))+"\n", Options{})
-		if d := time.Since(start); d > 5*time.Second {
+		if d := time.Since(start); d > time.Minute {
 			t.Errorf("%q: %v", unit, d)
 		}
 	}

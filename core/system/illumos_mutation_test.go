@@ -59,7 +59,7 @@ func TestMutations(t *testing.T) {
 		}
 		start := time.Now()
 		probeAll(t, b, n.sys)
-		if d := time.Since(start); d > 20*time.Second {
+		if d := time.Since(start); d > 2*time.Minute {
 			t.Errorf("mutation %d took %v", i, d)
 		}
 	}

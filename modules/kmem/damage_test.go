@@ -105,7 +105,7 @@ func TestDamaged(t *testing.T) {
 				if !strings.Contains(r.Err, fmt.Sprintf("%x", bad)) {
 					t.Errorf("%s does not name %x: %.300s\n%s", cmd, bad, r.Out, r.Err)
 				}
-				if d := time.Since(start); d > 5*time.Second {
+				if d := time.Since(start); d > time.Minute {
 					t.Errorf("%s took %v", cmd, d)
 				}
 			}

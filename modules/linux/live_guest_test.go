@@ -40,7 +40,7 @@ func TestBusyGuest(t *testing.T) {
 		for range rounds {
 			began := time.Now()
 			r := s.Run(cmd)
-			if d := time.Since(began); d > 20*time.Second {
+			if d := time.Since(began); d > 2*time.Minute {
 				t.Errorf("%s took %v", cmd, d)
 			}
 			if r.Out == "" {

@@ -69,7 +69,7 @@ func TestRandomDamage(t *testing.T) {
 				if r := s.Run(cmd); len(r.Out)+len(r.Err) > 64<<20 {
 					t.Errorf("%s: %d bytes of output, %d of messages", cmd, len(r.Out), len(r.Err))
 				}
-				if d := time.Since(start); d > 10*time.Second {
+				if d := time.Since(start); d > time.Minute {
 					t.Errorf("%s took %v", cmd, d)
 				}
 			}

@@ -219,7 +219,7 @@ func TestHeldNoise(t *testing.T) {
 		for _, cmd := range []string{"::zfs_datasets -asv", "::dbufs -n zones", "::dbufs | ::dbuf", "::dbuf_stats", "::abuf_find 1 2", "::arc_compression_stats -b"} {
 			start := time.Now()
 			s.Run(cmd)
-			if d := time.Since(start); d > 10*time.Second {
+			if d := time.Since(start); d > time.Minute {
 				t.Errorf("seed %d: %s took %v", seed, cmd, d)
 			}
 		}

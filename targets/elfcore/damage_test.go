@@ -77,7 +77,7 @@ func TestMutations(t *testing.T) {
 			exercise(t, tg)
 			tg.Close()
 		}
-		if d := time.Since(start); d > 5*time.Second {
+		if d := time.Since(start); d > time.Minute {
 			t.Errorf("%d (%s): took %v", m.Index, m.What, d)
 		}
 	}
@@ -360,7 +360,7 @@ func TestOverlapWithoutEnd(t *testing.T) {
 	}
 	defer tg.Close()
 	exercise(t, tg)
-	if d := time.Since(start); d > 20*time.Second {
+	if d := time.Since(start); d > 2*time.Minute {
 		t.Errorf("took %v", d)
 	}
 	if w := strings.Join(tg.Warnings(), "|"); !strings.Contains(w, "damaged") {

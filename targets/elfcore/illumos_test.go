@@ -345,7 +345,7 @@ func FuzzIllumos(f *testing.F) {
 		f.Add(c.Write())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		defer time.AfterFunc(3*time.Second, func() { panic("hang") }).Stop()
+		defer time.AfterFunc(time.Minute, func() { panic("hang") }).Stop()
 		tg, err := OpenProcessAt("core", bytes.NewReader(b), int64(len(b)), Options{Files: system.NewFiles("")})
 		if err != nil {
 			return

@@ -221,7 +221,7 @@ func TestMutations(t *testing.T) {
 						if err == nil {
 							look(t, x)
 						}
-						if took := time.Since(start); took > 10*time.Second {
+						if took := time.Since(start); took > time.Minute {
 							t.Errorf("mutation %d (%s) takes %v", m.Index, m.What, took)
 						}
 						mu.Lock()

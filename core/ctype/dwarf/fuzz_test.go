@@ -29,7 +29,7 @@ func fromSections(sections map[string][]byte, big bool) *Data {
 }
 
 // maxExercise is far more than what an input of the size fuzzing makes may take.
-const maxExercise = 10 * time.Second
+const maxExercise = time.Minute
 
 // exercise asks for everything there is, and bounds only what a caller would.
 func exercise(d *Data) {

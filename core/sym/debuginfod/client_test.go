@@ -52,7 +52,7 @@ func server(t *testing.T, h http.HandlerFunc) (url string, asked *atomic.Int32) 
 
 func client(t *testing.T, urls ...string) *Client {
 	t.Helper()
-	return &Client{URLs: urls, Dir: filepath.Join(t.TempDir(), "cache"), Timeout: 5 * time.Second}
+	return &Client{URLs: urls, Dir: filepath.Join(t.TempDir(), "cache"), Timeout: time.Minute}
 }
 
 // leftovers fails the test if the cache holds a file that is not whole.
@@ -175,7 +175,7 @@ func TestDeadServerOnce(t *testing.T) {
 	_, id := subject(t)
 	url, asked := server(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	c := client(t, url)
-	c.Timeout = 50 * time.Millisecond
+	c.Timeout = 2 * time.Second // that it is asked takes time, too
 	for range 3 {
 		if _, err := c.Find(DebugInfo, id); err == nil || errors.Is(err, ErrNotFound) {
 			t.Errorf("%v", err)
@@ -196,13 +196,13 @@ func TestSlow(t *testing.T) {
 	}
 	url, _ := server(t, trickle)
 	c := client(t, url)
-	c.Timeout = 50 * time.Millisecond
+	c.Timeout = 500 * time.Millisecond
 	if _, err := c.Find(DebugInfo, id); !errors.Is(err, ErrSlow) {
 		t.Errorf("timeout: %v", err)
 	}
 	leftovers(t, c)
 	c = client(t, url)
-	c.MaxTime = 50 * time.Millisecond
+	c.MaxTime = 500 * time.Millisecond
 	if _, err := c.Find(DebugInfo, id); !errors.Is(err, ErrSlow) {
 		t.Errorf("time for one file: %v", err)
 	}
@@ -219,7 +219,7 @@ func TestSlow(t *testing.T) {
 	leftovers(t, c)
 	good, _ := server(t, func(w http.ResponseWriter, r *http.Request) { w.Write(data) })
 	c.URLs, ctx = append(c.URLs, good), context.Background()
-	c.Timeout = 50 * time.Millisecond
+	c.Timeout = 2 * time.Second
 	if _, err := c.Find(DebugInfo, id); err != nil {
 		t.Errorf("after Ctrl-C: %v", err)
 	}
