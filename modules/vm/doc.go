@@ -16,16 +16,19 @@
 // part of a memory segment (struct mem_seg), whose vm_object is memory of the kernel's
 // segment segkvmm: it is read through the kernel's page tables. Where the object is of
 // another kind the nested page tables (EPT, RVI) tell which pages it has, as far as the
-// guest has touched them. A memory slot of KVM's is a piece of qemu's address space. A
+// guest has touched them, and of memory of the reservoir (reservoir.go) the table of all
+// pages tells the others. A memory slot of KVM's is a piece of qemu's address space. A
 // dump has pages of guests only if it was told to hold all pages.
 //
-// # Linux
+// # KVM
 //
-// The files linux*.go are the back end for Linux' KVM: vm_list, the xarray of vCPUs (an
-// array before 5.16), the tree of memory slots (an array before 5.17), struct vcpu_svm
-// with its VMCB or struct vcpu_vmx with what KVM has read of the VMCS since the last exit
-// (regs_avail). The types are in the BTF of kvm, kvm_amd and kvm_intel. A vCPU whose
-// state the processor encrypts (SEV-ES, TDX) has no register that is known.
+// illumos-kvm is a port of Linux' KVM of 2010: what both have in common is in kvmcore.go
+// and kvmevents.go, illumos-kvm's own in the other files kvm*.go. The files linux*.go are
+// the back end for Linux' KVM: vm_list, the xarray of vCPUs (an array before 5.16), the
+// tree of memory slots (an array before 5.17), struct vcpu_svm with its VMCB or struct
+// vcpu_vmx with what KVM has read of the VMCS since the last exit (regs_avail). The types
+// are in the BTF of kvm, kvm_amd and kvm_intel. A vCPU whose state the processor encrypts
+// (SEV-ES, TDX) has no register that is known.
 //
 // # Invariants
 //
@@ -40,7 +43,7 @@
 // of illumos-joyent of August 2020 and of illumos-gate's bhyve of 2025. Linux' back end is
 // compared on real kernels, 6.1 and 6.12 on AMD's processors, with debugfs and with what
 // the guests' program does; Intel's half of it, and the arrays of older kernels, with
-// nothing yet.
+// structures that C programs in testdata declare and fill.
 //
 // # What it does not do
 //

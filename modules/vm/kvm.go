@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 
@@ -80,19 +79,13 @@ func (g *kvmVM) vcpus(m *Machine) (list []*VCPU, err error) {
 	if n < 0 || uint64(n)*8 > g.l.VCPUs.Size {
 		return nil, fmt.Errorf("struct kvm %x: there cannot be %d vCPUs", g.addr, n)
 	}
+	var addrs []uint64
 	for i := range int(n) {
-		at := element(g.l.VCPUs, 8, i).Of(g.b)
-		if at == 0 {
-			continue
+		if at := element(g.l.VCPUs, 8, i).Of(g.b); at != 0 {
+			addrs = append(addrs, at)
 		}
-		c, bad := g.vcpu(m, at)
-		if bad != nil {
-			err = errors.Join(err, bad)
-			continue
-		}
-		list = append(list, c)
 	}
-	return list, err
+	return vcpusAt(addrs, func(at uint64) (*VCPU, error) { return g.vcpu(m, at) })
 }
 
 func (g *kvmVM) owns(addr uint64) bool {

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/xmdb/xmdb/modules/kernel"
@@ -76,6 +77,19 @@ func (g *kvmCore) readVCPU(at uint64) (*kvmVCPU, []byte, error) {
 		return nil, nil, fmt.Errorf("struct kvm_vcpu %x: it is of %x, not of %x", at, owner, g.addr)
 	}
 	return l, b, nil
+}
+
+// vcpusAt reads the vCPUs of addresses. Those that come with an error are good.
+func vcpusAt(addrs []uint64, at func(addr uint64) (*VCPU, error)) (list []*VCPU, err error) {
+	for _, a := range addrs {
+		c, bad := at(a)
+		if bad != nil {
+			err = errors.Join(err, bad)
+			continue
+		}
+		list = append(list, c)
+	}
+	return list, err
 }
 
 // own takes the registers that KVM itself keeps of every vCPU, whatever the processor.

@@ -57,7 +57,7 @@ func (g *linuxVM) registers(c *VCPU) (*Regs, error) {
 	if x, err := g.own(); err != nil {
 		return nil, err
 	} else if x.Protected.Of(b) != 0 {
-		return encryptedRegs(), nil
+		return unknownRegs(encrypted), nil
 	}
 	var r *Regs
 	switch c.Machine.Vendor {
@@ -78,27 +78,6 @@ func (g *linuxVM) registers(c *VCPU) (*Regs, error) {
 	}
 	l.own(r, b)
 	return r, nil
-}
-
-// encryptedRegs are those of a guest whose state the host cannot read (SEV-ES, TDX).
-func encryptedRegs() *Regs {
-	why := unknown(encrypted)
-	seg := Segment{why, why, why, why}
-	r := &Regs{RIP: why, RFLAGS: why, CR0: why, CR2: why, CR3: why, CR4: why, CR8: why, EFER: why, KernelGSBase: why, DR6: why, DR7: why,
-		STAR: why, LSTAR: why, CSTAR: why, SFMASK: why, PAT: why, XCR0: why, GDT: seg, IDT: seg, LDT: seg, TR: seg}
-	for i := range r.GPR {
-		r.GPR[i] = why
-	}
-	for i := range r.Seg {
-		r.Seg[i] = seg
-	}
-	for i := range r.DR {
-		r.DR[i] = why
-	}
-	for i := range r.PDPT {
-		r.PDPT[i] = why
-	}
-	return r
 }
 
 // deeper is in the place of cr3 while a vCPU runs a guest of its guest's: the page table is

@@ -34,16 +34,8 @@ var linuxMPStates = []string{"running", "uninit", "init", "halted", "sipi", "sto
 func (g *linuxVM) own() (*linuxVCPU, error) { return kernel.Lay[linuxVCPU](g.v, "struct kvm_vcpu") }
 
 func (g *linuxVM) vcpus(m *Machine) (list []*VCPU, err error) {
-	err = g.cpusE
-	for _, at := range g.cpus {
-		c, bad := g.vcpu(m, at)
-		if bad != nil {
-			err = errors.Join(err, bad)
-			continue
-		}
-		list = append(list, c)
-	}
-	return list, err
+	list, err = vcpusAt(g.cpus, func(at uint64) (*VCPU, error) { return g.vcpu(m, at) })
+	return list, errors.Join(g.cpusE, err)
 }
 
 func (g *linuxVM) vcpu(m *Machine, at uint64) (*VCPU, error) {

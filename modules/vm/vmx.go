@@ -52,19 +52,34 @@ const (
 	notKept = "not kept"
 )
 
-// vmcsRegs are registers of which all are in the VMCS.
-func vmcsRegs() *Regs {
-	in := unknown(inVMCS)
-	seg := Segment{in, in, in, in}
-	r := &Regs{RIP: in, RFLAGS: in, CR0: in, CR2: in, CR3: in, CR4: in, CR8: unknown(inAPIC), EFER: in,
-		KernelGSBase: in, DR6: in, DR7: in, STAR: in, LSTAR: in, CSTAR: in, SFMASK: in, PAT: in, XCR0: in, GDT: seg, IDT: seg, LDT: seg, TR: seg}
-	r.GPR[RSP] = in
+// unknownRegs are registers of which none is known.
+func unknownRegs(reason string) *Regs {
+	why := unknown(reason)
+	seg := Segment{why, why, why, why}
+	r := &Regs{RIP: why, RFLAGS: why, CR0: why, CR2: why, CR3: why, CR4: why, CR8: why, EFER: why, KernelGSBase: why, DR6: why, DR7: why,
+		STAR: why, LSTAR: why, CSTAR: why, SFMASK: why, PAT: why, XCR0: why, GDT: seg, IDT: seg, LDT: seg, TR: seg}
+	for i := range r.GPR {
+		r.GPR[i] = why
+	}
 	for i := range r.Seg {
 		r.Seg[i] = seg
 	}
-	for i := range r.PDPT {
-		r.PDPT[i] = in
+	for i := range r.DR {
+		r.DR[i], r.PDPT[i] = why, why
 	}
+	return r
+}
+
+// vmcsRegs are those of a vCPU of which nothing but what the VMCS has is to be unknown:
+// the rest is for the caller to take.
+func vmcsRegs() *Regs {
+	r := unknownRegs(inVMCS)
+	for i := range r.GPR {
+		if i != RSP {
+			r.GPR[i] = Value{}
+		}
+	}
+	r.CR8 = unknown(inAPIC)
 	return r
 }
 
