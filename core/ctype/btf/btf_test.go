@@ -412,6 +412,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(plain)
 	f.Add(mod)
 	f.Add(plain[:100])
+	f.Add(newBlob(3, true))
 	f.Add(elfWith(map[string][]byte{".BTF": mod, ".BTF.base": plain}))
 	base, err := Open(bytes.NewReader(plain), Options{Name: "base"})
 	if err != nil {

@@ -23,6 +23,9 @@
 // kernel of 4 MB opens in 2 ms: github.com/cilium/ebpf/btf, the test oracle, takes ten
 // times that and 22 MB, which a debugger that is to answer in 100 ms does not have.
 //
+// Since 7.2 a type may have 2^24 members and its kind 7 bits, and a section tells how long
+// types of each kind are: types of kinds that are not known here are passed over then.
+//
 // # Not handled
 //
 // BTF has variables in its DATASECs only: a kernel's per-CPU variables. It has

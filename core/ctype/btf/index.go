@@ -37,12 +37,40 @@ const (
 	typeSize   = 12 // struct btf_type
 	btfMagic   = 0xeb9f
 
+	// Of the word info of a struct btf_type: how many members there are, and the kind. A
+	// kernel before 7.2 has 16 and 5 bits of them, with zeros above.
+	maskLen   = 0xffffff
+	kindShift = 24
+	maskKind  = 0x7f
+
+	// A header of this size has a section that tells of each kind how long its types are
+	// (struct btf_layout, since 7.2): 4 bytes, the first two the size of what follows once
+	// and of what follows vlen times.
+	layoutHeader = 32
+	layoutSize   = 4
+
 	// maxTypes bounds the types of a blob: a kernel with everything built in has some
 	// 200,000.
 	maxTypes = 1 << 20
 	// maxText bounds a name, bytes.
 	maxText = 4096
 )
+
+// sizeOf is the size of a type with its header; ok is false for a kind of which nothing
+// tells.
+func (x *index) sizeOf(kind uint32, n int) (size int, ok bool) {
+	if kind == 0 {
+		return 0, false
+	}
+	if kind <= kindEnum64 {
+		return typeSize + extraSize(kind) + n*memberSize(kind), true
+	}
+	at := int(kind) * layoutSize
+	if at+layoutSize > len(x.layout) {
+		return 0, false
+	}
+	return typeSize + int(x.layout[at]) + n*int(x.layout[at+1]), true
+}
 
 // extraSize is the size of what follows the header of a kind once.
 func extraSize(kind uint32) int {
@@ -71,6 +99,7 @@ func memberSize(kind uint32) int {
 type index struct {
 	order     binary.ByteOrder
 	types     []byte
+	layout    []byte // of kinds, by number; empty where the blob does not tell
 	strs      string
 	offs      []uint32 // of types, by id less first
 	first     uint32   // id of offs[0]
@@ -97,7 +126,7 @@ func newIndex(b []byte, base *index) (*index, error) {
 	hdr := uint64(x.order.Uint32(b[4:]))
 	part := func(at int) ([]byte, error) {
 		from, size := hdr+uint64(x.order.Uint32(b[at:])), uint64(x.order.Uint32(b[at+4:]))
-		if hdr < headerSize || from > uint64(len(b)) || size > uint64(len(b))-from {
+		if hdr < headerSize || hdr > uint64(len(b)) || from > uint64(len(b)) || size > uint64(len(b))-from {
 			return nil, errors.New("BTF has a part outside its data")
 		}
 		return b[from : from+size], nil
@@ -109,6 +138,11 @@ func newIndex(b []byte, base *index) (*index, error) {
 	}
 	if strs, err = part(16); err != nil {
 		return nil, err
+	}
+	if hdr >= layoutHeader {
+		if x.layout, err = part(24); err != nil {
+			return nil, err
+		}
 	}
 	if len(strs) == 0 || strs[len(strs)-1] != 0 {
 		return nil, errors.New("BTF strings do not end")
@@ -132,12 +166,12 @@ func (x *index) scan() error {
 			return errors.New("BTF type is cut short")
 		}
 		info := x.order.Uint32(x.types[at+4:])
-		kind := info >> 24 & 0x1f
-		if kind == 0 || kind > kindEnum64 {
+		kind := info >> kindShift & maskKind
+		size, ok := x.sizeOf(kind, int(info&maskLen))
+		if !ok {
 			return fmt.Errorf("BTF type %d is of kind %d", x.first+uint32(len(x.offs)), kind)
 		}
 		x.signs = x.signs || kind == kindEnum64 || kind == kindEnum && info>>31 != 0
-		size := typeSize + extraSize(kind) + int(info&0xffff)*memberSize(kind)
 		if size > rest {
 			return errors.New("BTF type is cut short")
 		}
@@ -172,8 +206,9 @@ func (x *index) record(id uint32) (r record, ok bool) {
 	}
 	b := x.types[x.offs[i]:]
 	info := x.order.Uint32(b[4:])
-	r = record{name: x.text(x.order.Uint32(b)), kind: info >> 24 & 0x1f, n: int(info & 0xffff), flag: info>>31 != 0, arg: x.order.Uint32(b[8:]), x: x}
-	r.rest = b[typeSize : typeSize+extraSize(r.kind)+r.n*memberSize(r.kind)]
+	r = record{name: x.text(x.order.Uint32(b)), kind: info >> kindShift & maskKind, n: int(info & maskLen), flag: info>>31 != 0, arg: x.order.Uint32(b[8:]), x: x}
+	size, _ := x.sizeOf(r.kind, r.n) // scan has seen that it is there
+	r.rest = b[typeSize:size]
 	return r, true
 }
 
