@@ -190,3 +190,34 @@ func TestPerCPURwsem(t *testing.T) {
 		}
 	}
 }
+
+func TestBlocked(t *testing.T) {
+	eachGuest(t, func(t *testing.T, s *subject) {
+		who := func(key string) string { return s.d.Before.Value(t, "blocked.out", key) }
+		addr := func(id string) string { return s.rows("0t" + id + "::pid2proc")[0].str("addr") }
+		for kind, key := range map[string]string{"mutex": "mutex-waiter", "rwsem": "rwsem-waiter", "pipe": "pipe-reader"} {
+			want, found := addr(who(key)), false
+			for _, r := range s.rows("::stacks -s " + kind) {
+				found = found || slices.Contains(r["threads"].([]any), any(want))
+				if r.str("sobj") != strings.ToUpper(kind) {
+					t.Errorf("::stacks -s %s: a group of %s", kind, r.str("sobj"))
+				}
+			}
+			if !found {
+				t.Errorf("::stacks -s %s does not show thread %s", kind, who(key))
+			}
+		}
+		out := s.Run(addr(who("mutex-waiter")) + "::findstack").OK().Out
+		if !strings.Contains(out, "__mutex_lock") {
+			t.Errorf("stack of the mutex' waiter:\n%s", out)
+		}
+		// all threads of all groups are all threads
+		n := 0
+		for _, r := range s.rows("::stacks") {
+			n += r.num(t, "count")
+		}
+		if all := len(s.rows("::thread")); n != all {
+			t.Errorf("::stacks has %d threads, ::thread %d", n, all)
+		}
+	})
+}

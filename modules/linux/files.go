@@ -25,9 +25,8 @@ func fileDcmds() []*core.Dcmd {
 		{Name: "files", Usage: ":", Descr: "open files of a process", Type: "struct task_struct",
 			Help:  "Lists the open files of the process at the address: descriptor, address of the struct\nfile, type (REG, DIR, CHR, BLK, FIFO, SOCK, LNK, ANON), offset, and path.\n",
 			Table: fileTable, Run: noArgs(runFiles)},
-		{Name: "fd", Usage: ":", Descr: "get a struct file from a process' descriptor", Type: "struct file",
-			Help: "Gives the address of the struct file that a process has open as the descriptor that is\nthe address: 3::fd -p TASK.\n",
-			Opts: []core.Opt{{Letter: 'p', Kind: core.Uint, Arg: "task", Help: "address of the process' task_struct"}}, Run: noArgs(runFd)},
+		{Name: "fd", Usage: ":[fd num]", Descr: "get a struct file from an fd", Type: "struct file", Run: runFd,
+			Help: "Prints the struct file behind a descriptor of the process at the address. Without a\nnumber it lists those of all descriptors in use.\n"},
 	}
 }
 
@@ -132,27 +131,43 @@ func runFiles(c *core.Ctx) error {
 	return nil
 }
 
+// runFd prints the file behind a descriptor, or those behind all.
 func runFd(c *core.Ctx) error {
-	v := kernel.Of(c.Session)
-	task, ok := c.OptUint('p')
-	if !ok {
+	if len(c.Args) > 1 {
 		return core.ErrUsage
 	}
-	for f, err := range openFiles(v, task) {
+	one, want := len(c.Args) == 1, uint64(0)
+	if one {
+		want = c.Args[0].Imm
+		if !c.Args[0].IsImm {
+			n, err := c.Strtoull(c.Args[0].Str)
+			if err != nil {
+				return err
+			}
+			want = n
+		}
+	}
+	v := kernel.Of(c.Session)
+	for f, err := range openFiles(v, c.Addr) {
 		if err != nil {
 			return err
 		}
-		if uint64(f.fd) != c.Addr {
+		if one && uint64(f.fd) != want {
 			continue
 		}
 		if c.PipeOut {
 			c.Emit(f.addr, v.TypeOrNil("struct file"))
+		} else {
+			c.Record(func() { c.Printf("%p\n", f.addr) }, out.Field{Name: "fd", Value: f.fd}, out.Field{Name: "addr", Value: out.Addr(f.addr)})
+		}
+		if one {
 			return nil
 		}
-		c.Record(func() { c.Printf("%p\n", f.addr) }, out.Field{Name: "addr", Value: out.Addr(f.addr)})
-		return nil
 	}
-	return fmt.Errorf("process %x has no file %d", task, c.Addr)
+	if one {
+		return fmt.Errorf("process %x has no file %d", c.Addr, want)
+	}
+	return nil
 }
 
 // fileLayout is struct file.

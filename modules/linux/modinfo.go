@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -8,21 +9,22 @@ import (
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/modules/kernel"
-	"iter"
 )
 
 var moduleTable = &core.Table{
-	Head: "%<u>%-?s %-?s %8s %4s %-8s %-s%</u>\n", Line: "%0?p %0?p %8d %4d %-8s %-s\n", Type: "struct module",
+	Head: "%<u>%-?s %-?s %8s %4s %-8s %-5s %-22s %-s%</u>\n", Line: "%0?p %0?p %8d %4d %-8s %-5s %-22s %-s\n", Type: "struct module",
 	Cols: []core.Field{{Name: "addr", Head: "ADDR"}, {Name: "text", Head: "LOADADDR", Descr: "of its code"},
 		{Name: "size", Head: "SIZE", Descr: "bytes of memory that it keeps"}, {Name: "refs", Head: "USED", Descr: "references"},
-		{Name: "state", Head: "STATE"}, {Name: "name", Head: "MODULE NAME", Descr: "and those that use it"}},
+		{Name: "state", Head: "STATE"}, {Name: "taint", Head: "TAINT", Descr: "as in /proc/modules: P proprietary, O out of tree, E unsigned, C staging, K live patch"},
+		{Name: "name", Head: "MODULE NAME"}, {Name: "by", Head: "USED BY"}},
 }
 
 func moduleDcmds() []*core.Dcmd {
 	return []*core.Dcmd{{
 		Name: "modinfo", Usage: "?", Descr: "loaded modules", Type: "struct module",
 		Help: `Lists loaded modules, the newest first, as lsmod does: address of the struct module and of
-its code, bytes of memory, references, state, name and the modules that use it.
+its code, bytes of memory, references, state, how it taints the kernel (P proprietary, O out
+of tree, E unsigned, C staging, K live patch), name and the modules that use it.
 `,
 		Table: moduleTable, Run: noArgs(perAddress(loadedModules, moduleRow)),
 	}}
@@ -69,14 +71,38 @@ func moduleRow(c *core.Ctx, v *kernel.View, addr uint64) error {
 			size += r.Size
 		}
 		refs, users, err := moduleUsers(v, addr)
-		name := m.Name
-		if len(users) > 0 {
-			name += " (" + strings.Join(users, ",") + ")"
-		}
-		c.Row(out.Hex(addr), out.Hex(m.Text.Base), size, cell(c, refs, err, "references", addr), moduleStates[m.State], name)
+		taint, terr := moduleTaint(v, addr)
+		c.Row(out.Hex(addr), out.Hex(m.Text.Base), size, cell(c, refs, err, "references", addr), moduleStates[m.State],
+			cell(c, taint, terr, "taints", addr), m.Name, strings.Join(users, ","))
 		return nil
 	}
 	return kernel.Failed(nil, "%x is not a loaded module", addr)
+}
+
+// moduleTaints are the letters of the bits by which a module taints the kernel
+// (kernel/panic.c: those of taint_flags that are a module's).
+var moduleTaints = map[int]byte{0: 'P', 10: 'C', 12: 'O', 13: 'E', 15: 'K', 16: 'X', 18: 'N'}
+
+// moduleTaint is how a module taints the kernel; "-" if it does not.
+func moduleTaint(v *kernel.View, addr uint64) (string, error) {
+	f, err := v.Member("struct module", "taints")
+	if err != nil {
+		return "", err
+	}
+	bits, err := v.Pointer(addr + f.Off)
+	if err != nil {
+		return "", kernel.BadRead("struct module", addr, err)
+	}
+	var letters []byte
+	for i := range 64 {
+		if l, ok := moduleTaints[i]; ok && bits>>i&1 != 0 {
+			letters = append(letters, l)
+		}
+	}
+	if letters == nil {
+		return "-", nil
+	}
+	return string(letters), nil
 }
 
 // moduleUsers counts the references to a module, but for the one that a loaded module has

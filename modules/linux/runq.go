@@ -186,7 +186,7 @@ var cpuTable = &core.Table{
 		{Name: "flags", Head: "FLG", Descr: "I idle, S runs the stop thread"}, {Name: "running", Head: "NRUN", Descr: "threads that run or wait for it"},
 		{Name: "pri", Head: "PRI", Descr: "of the thread that runs"}, {Name: "switches", Head: "SWITCHES", Descr: "since boot"},
 		{Name: "for", Head: "SWITCH", Descr: "how long its thread has been running, by the clock of the run queue"},
-		{Name: "thread", Head: "THREAD"}, {Name: "proc", Head: "PROC"}},
+		{Name: "thread", Head: "THREAD"}, {Name: "proc", Head: "PROC"}, {Name: "waiting"}},
 	Pipe: 1,
 }
 
@@ -241,21 +241,30 @@ func cpuRow(c *core.Ctx, v *kernel.View, q *runQueue) error {
 	if f, err := v.Member("struct task_struct", "se.exec_start"); err == nil && flags == "" {
 		since = fmt.Sprintf("%.3fms", float64(max(int64(q.l.Clock.Of(q.b)-f.Of(t.b)), 0))/1e6)
 	}
-	c.Row(q.cpu.ID, out.Hex(q.addr), flags, int(q.l.Running.Of(q.b)), int(int32(t.l.Prio.Of(t.b))), q.l.Switches.Of(q.b), since, out.Hex(curr), t.comm())
-	if !c.Opt('v') || c.Opts.JSON {
-		return nil
-	}
-	for a, err := range q.waiting(v) {
-		if err != nil {
-			return err
+	waiting, objs := []*task(nil), out.List{}
+	var failed error
+	if c.Opt('v') || c.Opts.JSON {
+		for a, err := range q.waiting(v) {
+			var w *task
+			if err == nil {
+				w, err = readTask(v, a)
+			}
+			if err != nil {
+				failed = err
+				break
+			}
+			waiting = append(waiting, w)
+			objs = append(objs, out.Object{{Name: "thread", Value: out.Hex(a)}, {Name: "pri", Value: w.prio()}, {Name: "name", Value: w.comm()}})
 		}
-		t, err := readTask(v, a)
-		if err != nil {
-			return err
-		}
-		c.Printf("%3s %?s %-4s %4s %4d %10s %-10s %0?p %s\n", "", "", "", "", int(int32(t.l.Prio.Of(t.b))), "", "", a, t.comm())
 	}
-	return nil
+	c.Row(q.cpu.ID, out.Hex(q.addr), flags, int(q.l.Running.Of(q.b)), t.prio(), q.l.Switches.Of(q.b), since, out.Hex(curr), t.comm(), objs)
+	if c.Opts.JSON {
+		return failed
+	}
+	for _, w := range waiting {
+		c.Printf("%3s %?s %-4s %4s %4d %10s %-10s %0?p %s\n", "", "", "", "", w.prio(), "", "", w.addr, w.comm())
+	}
+	return failed
 }
 
 var runqTable = &core.Table{
@@ -294,6 +303,6 @@ func runqRow(c *core.Ctx, v *kernel.View, q *runQueue, addr uint64, state string
 	if err != nil {
 		return err
 	}
-	c.Row(q.cpu.ID, state, out.Hex(addr), t.pid(), int(int32(t.l.Prio.Of(t.b))), t.comm())
+	c.Row(q.cpu.ID, state, out.Hex(addr), t.pid(), t.prio(), t.comm())
 	return nil
 }

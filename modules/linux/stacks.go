@@ -273,6 +273,11 @@ func runFindstack(c *core.Ctx) error {
 		l := &linuxThreads{c: c, v: v, k: k, waits: map[uint64]uint64{}}
 		w = waitOf(v, k, t, l.Sobj(l.waitsOn(pcs)), frames)
 	}
+	fields := []out.Field{{Name: "thread", Value: out.Addr(c.Addr)}, {Name: "sp", Value: out.Addr(sp)}, {Name: "pc", Value: out.Addr(frames[0].PC)}}
+	if c.Opt('v') {
+		fields = append(fields, out.Field{Name: "state", Value: state}, out.Field{Name: "cpu", Value: t.cpu()}, out.Field{Name: "waits", Value: w.kind},
+			out.Field{Name: "on", Value: out.Hex(w.addr)}, out.Field{Name: "owner", Value: out.Hex(w.owner)})
+	}
 	c.Record(func() {
 		c.Printf("stack pointer for thread %p (%s): %p\n", c.Addr, describe(t), sp)
 		if c.Opt('v') {
@@ -282,8 +287,7 @@ func runFindstack(c *core.Ctx) error {
 		for _, f := range frames[1:] {
 			c.Printf("  %0?lr %a()\n", f.FP, f.PC)
 		}
-	}, out.Field{Name: "thread", Value: out.Addr(c.Addr)}, out.Field{Name: "sp", Value: out.Addr(sp)},
-		out.Field{Name: "pc", Value: out.Addr(frames[0].PC)}, out.Field{Name: "frames", Value: stacks.Frames(c, pcs)})
+	}, append(fields, out.Field{Name: "frames", Value: stacks.Frames(c, pcs)})...)
 	if werr != nil {
 		return fmt.Errorf("stack of thread %x: %w", c.Addr, werr)
 	}

@@ -66,6 +66,9 @@ func (t *task) isKernel() bool { return t.flags()&pfKthread != 0 }
 // cpu is the CPU that it runs or last ran on.
 func (t *task) cpu() int { return int(int32(t.l.CPU.Of(t.b))) }
 
+// prio is its priority as the kernel has it: 0 to 99 real time, 100 to 139 others.
+func (t *task) prio() int { return int(int32(t.l.Prio.Of(t.b))) }
+
 // running tells whether it is on its CPU.
 func (t *task) running() bool { return t.l.OnCPU.Of(t.b) != 0 }
 

@@ -35,6 +35,6 @@ func threadRow(c *core.Ctx, v *kernel.View, addr uint64) error {
 		return err
 	}
 	_, state := t.state()
-	c.Row(out.Hex(addr), state, out.Hex(t.l.Leader.Of(t.b)), t.pid(), int(int32(t.l.Prio.Of(t.b))), t.cpu(), out.Hex(t.flags()), t.comm())
+	c.Row(out.Hex(addr), state, out.Hex(t.l.Leader.Of(t.b)), t.pid(), t.prio(), t.cpu(), out.Hex(t.flags()), t.comm())
 	return nil
 }
