@@ -1,6 +1,7 @@
 package dcmds
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/xmdb/xmdb/core"
@@ -134,8 +135,11 @@ func Synopsis(d *core.Dcmd) string {
 func Description(d *core.Dcmd) string {
 	var b strings.Builder
 	b.WriteString(d.Help)
-	if d.Help == "" {
-		for _, o := range d.Opts {
+	if own := untold(d); len(own) > 0 {
+		if b.Len() > 0 {
+			b.WriteString("\n")
+		}
+		for _, o := range own {
 			writeOption(&b, o)
 		}
 	}
@@ -143,16 +147,51 @@ func Description(d *core.Dcmd) string {
 		if b.Len() > 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString("Fields:\n")
-		for _, f := range d.Table.Cols {
-			b.WriteString("  " + pad(f.Name, 14) + f.Descr + "\n")
-		}
+		writeFields(&b, d.Table.Cols)
 	}
 	text := b.String()
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
 	return text
+}
+
+// untold are the options of a dcmd that its help text has no line for.
+func untold(d *core.Dcmd) (list []core.Opt) {
+	for _, o := range d.Opts {
+		lead := "-" + string(o.Letter)
+		told := false
+		for line := range strings.Lines(d.Help) {
+			told = told || strings.HasPrefix(strings.TrimSpace(line), lead)
+		}
+		if !told && (o.Help != "" || d.Help == "") {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// writeFields lists what a row has, as JSON names it: one a line where one of them needs
+// words.
+func writeFields(b *strings.Builder, cols []core.Field) {
+	const width = 76
+	b.WriteString("Fields:")
+	if slices.ContainsFunc(cols, func(f core.Field) bool { return f.Descr != "" }) {
+		for _, f := range cols {
+			b.WriteString("\n  " + strings.TrimRight(pad(f.Name, 14)+f.Descr, " "))
+		}
+		b.WriteString("\n")
+		return
+	}
+	at := len("Fields:")
+	for _, f := range cols {
+		if at += 1 + len(f.Name); at > width {
+			b.WriteString("\n ")
+			at = 2 + len(f.Name)
+		}
+		b.WriteString(" " + f.Name)
+	}
+	b.WriteString("\n")
 }
 
 func writeOption(b *strings.Builder, o core.Opt) {
