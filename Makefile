@@ -15,7 +15,7 @@ build:
 run: build
 	./bin/xmdb --sample
 
-# The guest's dumps are made first and kept (docs/guest.md): of ten packages that want
+# The guest's dumps are made first and kept (docs/test-guest.md): of ten packages that want
 # them nine would wait. What fails here fails the tests that need it.
 test:
 	fixtures/install
