@@ -17,10 +17,12 @@ func datasetDcmds() []*core.Dcmd {
 			Help: `Lists what is in memory of pools' file systems and volumes, in the order of their
 names: of all pools, of the pool at the address, or what is at and below the data set
 whose objset_t is there; with names, what is at and below those. GUID, USED and REFER
-are what zfs(8) prints. One that nobody holds, but one below it, has no address.
-Whether one is a file system or a volume is known while it is open. A snapshot whose
-name is not in memory is shown by the number of its object; one of which nothing else
-is in memory has dashes.
+are what zfs(8) prints. One that nobody holds has no address: it was found by the maps
+of names that the pool has on disk, in dbufs, block pointers and the ARC. Whether one is
+a file system or a volume is known while it is open, or if its first block is in the
+ARC. A snapshot whose name is not in memory is shown by the number of its object; what
+else is not in memory has dashes. How many data sets there are whose children or
+snapshots memory does not tell is said below each pool.
 `,
 			Opts: []core.Opt{{Letter: 'a', Help: "also those that ZFS keeps for itself: $MOS, $FREE, $ORIGIN"}, {Letter: 's', Help: "with the snapshots"},
 				{Letter: 'p', Help: "exact sizes, in bytes"}, {Letter: 'v', Help: "with objset, directory, creation, compression, quota and origin"}}},

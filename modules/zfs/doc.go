@@ -12,14 +12,17 @@
 //
 // A pool keeps its data sets as objects of an object set of its own, the MOS
 // (dp_meta_objset). dsl.go finds those that somebody holds: the MOS' list of dnodes
-// leads to their bonus buffers, and these to dsl_dir_t and dsl_dataset_t; mos.go reads
-// what nobody holds out of blocks of the MOS that are in memory, as it is on disk. A
+// leads to their bonus buffers, and these to dsl_dir_t and dsl_dataset_t. Those that nobody
+// holds are found as they are on disk (dsltree.go): mos.go reads objects of the MOS,
+// zapnames.go maps of names; a block is in a dbuf, in the pointer to it (diskblock.go) or
+// in the ARC (arcdata.go). A
 // dbuf (dmu_buf_impl_t) is a block of an object in memory. Those of blocks are in
 // dbuf_hash_table, those of bonus buffers in no table: both are walked by their kmem
 // cache if there is one. A header of the ARC (arc_buf_hdr_t) is in buf_hash_table
 // and, unless it is in use, on a multilist of its state (arc_state_t), a list for each
 // CPU. hashtable.go goes through either table; which bucket something is in does not
-// matter to it, so it does not know the hash functions.
+// matter to it, so it does not know the hash functions; only a block of the MOS is looked
+// up by its hash.
 //
 // The space of a device at the top is cut into metaslabs (metaslab_t in vdev_ms), which
 // are a group (metaslab_group_t), which belongs to a class of the pool's devices. What

@@ -2,6 +2,7 @@ package zfs
 
 import (
 	_ "embed" // of the names of tunables
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,8 +20,9 @@ func stateDcmds() []*core.Dcmd {
 		{Name: "txg_state", Usage: "?[-v]", Descr: "the transaction groups of pools", Type: "spa_t", Table: txgTable, Run: noArgs(runTxgState),
 			Help: "Prints for each pool, or for the one at the address, which transaction group is open,\nquiescing or quiesced (+), syncing, and synced last, and up to which one threads wait\nfor. A pool whose I/O is suspended is marked with the reason.\n",
 			Opts: []core.Opt{{Letter: 'v', Help: "with the stacks of the threads that sync and quiesce"}}},
-		{Name: "zfs_dbgmsg", Usage: "[-va]", MDBUsage: ":[-va]", AnyAddr: true, Descr: "print zfs debug log", Run: noArgs(runDbgmsg),
-			Opts: []core.Opt{{Letter: 'v', Help: "with the times, and what the memory of each is"}, {Letter: 'a', Help: "with the addresses"}}},
+		{Name: "zfs_dbgmsg", Usage: "[-var]", MDBUsage: ":[-va]", AnyAddr: true, Descr: "print zfs debug log", Run: noArgs(runDbgmsg),
+			Opts: []core.Opt{{Letter: 'v', Help: "with the times, and what the memory of each is"}, {Letter: 'a', Help: "with the addresses"},
+				{Letter: 'r', Help: "as -v, with the times of the high-resolution clock, in hexadecimal"}}},
 		{Name: "zfs_params", AnyAddr: true, Descr: "print zfs tunable parameters", Run: noArgs(runParams),
 			Help: "Prints the tunables of illumos' ZFS. On Linux these are the parameters of OpenZFS's\nmodules, with what /sys/module shows of each; what a function of the module makes up\nwhen asked is a dash.\n"},
 	}
@@ -29,6 +31,7 @@ func stateDcmds() []*core.Dcmd {
 type dbgmsgLayout struct {
 	Size uint64       `ctf:"sizeof"`
 	Time kernel.Field `ctf:"zdm_timestamp"`
+	High kernel.Field `ctf:"zdm_hrtime,optional"` // since 2024
 	Text kernel.Field `ctf:"zdm_msg"`
 }
 
@@ -69,6 +72,9 @@ func showMessage(c *core.Ctx, v *kernel.View, addr uint64) error {
 		return kernel.BadRead("zfs_dbgmsg_t", addr, err)
 	}
 	when := l.Time.Of(b)
+	if c.Opt('r') && !l.High.OK() {
+		return errors.New("couldn't find member zdm_hrtime of type struct zfs_dbgmsg")
+	}
 	text, err := v.Text(addr+l.Text.Off, maxMessage)
 	if err != nil {
 		return kernel.Failed(err, "failed to read zdm_msg at %x", addr+l.Text.Off)
@@ -84,9 +90,12 @@ func showMessage(c *core.Ctx, v *kernel.View, addr uint64) error {
 		if c.Opt('v') {
 			c.Printf("%Y ", when)
 		}
+		if c.Opt('r') {
+			c.Printf("%016x ", l.High.Of(b))
+		}
 		c.Printf("%s\n", text)
 	}, out.Field{Name: "addr", Value: out.Hex(addr)}, out.Field{Name: "time", Value: when}, out.Field{Name: "msg", Value: text})
-	if c.Opt('v') && !c.Opts.JSON {
+	if (c.Opt('v') || c.Opt('r')) && !c.Opts.JSON {
 		return c.Session.Eval.Eval(c, c.Session, fmt.Sprintf("%#x::whatis", addr))
 	}
 	return nil

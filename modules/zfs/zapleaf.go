@@ -1,6 +1,7 @@
 package zfs
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -75,7 +76,7 @@ func runZapLeaf(c *core.Ctx) error {
 		return kernel.Failed(err, "failed to read zap_leaf_phys_t at %x", c.Addr)
 	}
 	if hl.Type.Of(b) != zapLeafBlock || hl.Magic.Of(b) != zapLeafMagic {
-		return fmt.Errorf("%x does not appear to be a zap_leaf_phys_t", c.Addr)
+		return errors.New("This does not appear to be a zap_leaf_phys_t")
 	}
 	hl.show(c, b)
 	buckets := size / 32

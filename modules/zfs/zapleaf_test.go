@@ -69,7 +69,7 @@ func TestZapLeaf(t *testing.T) {
 	}
 	s.Run(fmt.Sprintf("%x::zap_leaf", p.Mem.Leaf)).OK().Want(leafLines(p.Mem.Leaf, leaf, false))
 	s.Run(fmt.Sprintf("%x::zap_leaf -v", p.Mem.Leaf)).OK().Want(leafLines(p.Mem.Leaf, leaf, true))
-	if r := s.Run(at(p.Obj, "zap_leaf")); !strings.Contains(r.Err, fmt.Sprintf("%x does not appear to be a zap_leaf_phys_t", p.Addr)) {
+	if r := s.Run(at(p.Obj, "zap_leaf")); !strings.Contains(r.Err, "This does not appear to be a zap_leaf_phys_t") {
 		t.Errorf("of a pool: %s%s", r.Out, r.Err)
 	}
 	small := leaf

@@ -225,6 +225,17 @@ func TestDbgmsg(t *testing.T) {
 		s.Run("::zfs_dbgmsg").OK().Want(plain)
 		s.Run("::zfs_dbgmsg -a").OK().Want(addrs)
 		s.Run("::zfs_dbgmsg -v ! grep -c 'kmem_alloc'").WantLines(fmt.Sprint(len(sys.ZFS.Debug)))
+		if !sys.Layout.Has("zfs_dbgmsg_t", "zdm_hrtime") {
+			if r := s.Run("::zfs_dbgmsg -r"); !strings.Contains(r.Err, "couldn't find member zdm_hrtime of type struct zfs_dbgmsg") {
+				t.Errorf("a time that the release does not keep: %s%s", r.Out, r.Err)
+			}
+			return
+		}
+		want := ""
+		for _, m := range sys.Scenario.Parts.ZFS.Debug {
+			want += fmt.Sprintf("%016x %s\n", m.High, m.Text)
+		}
+		s.Run("::zfs_dbgmsg -r ! grep -v kmem_alloc").OK().Want(want)
 	})
 }
 

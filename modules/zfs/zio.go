@@ -135,7 +135,7 @@ func runZioState(c *core.Ctx) error {
 		if err != nil {
 			return err
 		}
-		p.met = kernel.Met{}
+		p.met, p.shown = kernel.Met{}, 0
 		if err := p.show(e.Val, 0); err != nil {
 			return err
 		}
@@ -150,7 +150,15 @@ type zioPrinter struct {
 	parents  bool
 	min, max int // depths that are printed
 	met      kernel.Met
+	shown    int
 }
+
+// Bounds of a tree of zios: how deep it is, as one may wait for another of the log that
+// waits for the one before it, and how many are printed.
+const (
+	maxZioDepth = 1 << 12
+	maxZios     = 1 << 18
+)
 
 // newZioPrinter takes from the options what to print: -c and -p alone only the next
 // of kin.
@@ -158,7 +166,7 @@ func newZioPrinter(c *core.Ctx) *zioPrinter {
 	p := &zioPrinter{c: c, v: kernel.Of(c.Session), parents: c.Opt('p'), met: kernel.Met{}}
 	switch {
 	case c.Opt('r'):
-		p.max = maxDepth
+		p.max = maxZioDepth
 	case c.Opt('c'), c.Opt('p'):
 		p.min, p.max = 1, 1
 	}
@@ -177,6 +185,9 @@ func (p *zioPrinter) show(addr uint64, depth int) error {
 	}
 	if depth >= p.min {
 		p.row(addr, l, b, depth)
+	}
+	if p.shown++; depth == maxZioDepth || p.shown > maxZios {
+		return fmt.Errorf("zio_t %x has too many relatives", addr)
 	}
 	if depth >= p.max {
 		return nil
