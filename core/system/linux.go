@@ -84,7 +84,7 @@ func (f *linuxFinder) kernel(im *linuxImage) *LinuxKernel {
 		k.space.also = v.KernelVirtual()
 	}
 	k.makeMain()
-	k.directMap, _ = k.Uint("page_offset_base", 8)
+	k.directMap = k.findDirectMap()
 	k.space.directMap = k.directMap
 	if err := k.checkTables(); err != nil {
 		k.warn("page tables of the kernel: %v", err)

@@ -77,10 +77,11 @@ func TestLinuxFound(t *testing.T) {
 		{"a CPU's tables", linuxmem.Options{NoInfo: true, NoImage: true}, machine{regs: true, noIDT: true}},
 		{"its image", linuxmem.Options{NoInfo: true}, machine{}},
 		{"VMCOREINFO in memory", linuxmem.Options{NoImage: true}, machine{}},
+		{"its image", linuxmem.Options{NoInfo: true, FixedMap: true}, machine{}},
 	}
 	for _, w := range ways {
 		for _, levels := range []int{4, 5} {
-			for _, order := range []linuxmem.Order{linuxmem.Before62, linuxmem.From62, linuxmem.From65, linuxmem.Addresses, linuxmem.ByPlace} {
+			for _, order := range []linuxmem.Order{linuxmem.Before50, linuxmem.Before62, linuxmem.From62, linuxmem.From65, linuxmem.Addresses, linuxmem.ByPlace} {
 				o := w.o
 				o.Order, o.Levels, o.KASLR, o.Symbols, o.Absolute = order, levels, 0x1c00000, 3000, order != linuxmem.From62
 				t.Run(fmt.Sprintf("%s %d %d", w.how, levels, order), func(t *testing.T) {

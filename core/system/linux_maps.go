@@ -28,8 +28,9 @@ func (k *LinuxKernel) regions() []kernelRegion {
 		{LinuxObject, startKernelMap, k.main.Base + k.main.Size - 1},
 		{"[modules]", k.main.Base + k.main.Size, ^uint64(0)},
 	}
-	for name, v := range map[string]string{"[direct map]": "page_offset_base", "[vmalloc]": "vmalloc_base", "[vmemmap]": "vmemmap_base"} {
-		if at, err := k.Uint(v, 8); err == nil && int64(at) < 0 && at < entryAreas {
+	vmalloc, _ := k.Uint("vmalloc_base", 8)
+	for name, at := range map[string]uint64{"[direct map]": k.directMap, "[vmalloc]": vmalloc, "[vmemmap]": k.VirtualMemoryMap()} {
+		if int64(at) < 0 && at < entryAreas {
 			list = append(list, kernelRegion{name: name, lo: at})
 		}
 	}

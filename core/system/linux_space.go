@@ -75,6 +75,44 @@ func (k *LinuxKernel) Translate(va uint64) (uint64, error) {
 // PageTable is the kernel's page table.
 func (k *LinuxKernel) PageTable() *paging.Table { return k.table }
 
+// fixedMaps are where kernels have the map of all memory, and that of its struct pages,
+// which do not move them (CONFIG_DYNAMIC_MEMORY_LAYOUT is not set): four and five levels of
+// page tables, since 4.20 and before (Documentation/arch/x86/x86_64/mm.rst).
+var fixedMaps = []struct{ direct, vmemmap uint64 }{
+	{0xffff888000000000, 0xffffea0000000000}, {0xff11000000000000, 0xffd4000000000000},
+	{0xffff880000000000, 0xffffea0000000000}, {0xff10000000000000, 0xffd4000000000000},
+}
+
+// findDirectMap gives the VA of the map of all memory; 0 if it is not known. Where no
+// variable has it, it is where the page tables have the image a second time.
+func (k *LinuxKernel) findDirectMap() uint64 {
+	if at, err := k.Uint("page_offset_base", 8); err == nil {
+		return at
+	}
+	banner, _ := k.Symbol("linux_banner")
+	for _, m := range fixedMaps {
+		want := k.image.phys(banner)
+		if pa, _, err := k.table.Translate(m.direct + want); err == nil && pa == want {
+			return m.direct
+		}
+	}
+	return 0
+}
+
+// VirtualMemoryMap is the VA of the struct page of the first page of memory, the first of
+// an array of all; 0 if it is not known.
+func (k *LinuxKernel) VirtualMemoryMap() uint64 {
+	if at, err := k.Uint("vmemmap_base", 8); err == nil {
+		return at
+	}
+	for _, m := range fixedMaps {
+		if m.direct == k.directMap {
+			return m.vmemmap
+		}
+	}
+	return 0
+}
+
 // DirectMap is the VA at which all physical memory is mapped; 0 if it is not known.
 func (k *LinuxKernel) DirectMap() uint64 { return k.directMap }
 

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -38,20 +39,14 @@ func pagesOf(v *kernel.View) (*pages, error) {
 const slabType = 0xf5
 
 func newPages(v *kernel.View) (*pages, error) {
-	p := &pages{v: v}
-	for _, x := range []struct {
-		to   *uint64
-		name string
-	}{{&p.vmemmap, "vmemmap_base"}, {&p.direct, "page_offset_base"}} {
-		at, err := address(v, x.name)
-		if err != nil {
-			return nil, err
-		}
-		if *x.to, err = v.Pointer(at); err != nil {
-			return nil, kernel.BadRead(x.name, at, err)
-		}
+	k, err := kernelOf(v.Session())
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	p := &pages{v: v, vmemmap: k.VirtualMemoryMap(), direct: k.DirectMap()}
+	if p.vmemmap == 0 || p.direct == 0 {
+		return nil, errors.New("where the kernel has memory and its struct pages is not known")
+	}
 	if p.size, err = v.Size("struct page"); err != nil {
 		return nil, err
 	}

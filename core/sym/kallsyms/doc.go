@@ -11,9 +11,9 @@
 //
 // scripts/kallsyms.c writes it when a kernel is linked, kernel/kallsyms.c reads it:
 //
-//	kallsyms_num_syms      u32        number of symbols
+//	kallsyms_num_syms      u32        number of symbols; u64 before 5.0
 //	kallsyms_names         bytes      a symbol: its length (of tokens), then as many tokens
-//	kallsyms_markers       u32[]      offset in names of every 256th symbol
+//	kallsyms_markers       u32[]      offset in names of every 256th symbol; u64 before 5.0
 //	kallsyms_token_table   strings    256 of them, NUL-terminated
 //	kallsyms_token_index   u16[256]   where each begins
 //	kallsyms_offsets       s32[]      addresses, ascending

@@ -11,7 +11,7 @@ import (
 // FuzzTables reads damaged tables where they were, and looks for them.
 func FuzzTables(f *testing.F) {
 	const at = base
-	parts := make([]linuxmem.Parts, linuxmem.ByPlace+1)
+	parts := make([]linuxmem.Parts, linuxmem.Before50+1)
 	for order := range parts {
 		var b []byte
 		b, parts[order] = linuxmem.Kallsyms(at, symbols(2100, order != 1), linuxmem.Order(order), base, order != 1)

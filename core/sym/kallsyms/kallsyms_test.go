@@ -43,7 +43,7 @@ func tablesOf(p linuxmem.Parts) Tables {
 }
 
 func TestOrders(t *testing.T) {
-	for _, order := range []linuxmem.Order{linuxmem.Before62, linuxmem.From62, linuxmem.From65, linuxmem.Addresses, linuxmem.ByPlace} {
+	for _, order := range []linuxmem.Order{linuxmem.Before50, linuxmem.Before62, linuxmem.From62, linuxmem.From65, linuxmem.Addresses, linuxmem.ByPlace} {
 		for _, absolute := range []bool{false, true} {
 			for _, n := range []int{2400, 2405, 5000} {
 				t.Run(fmt.Sprintf("%d %v %d", order, absolute, n), func(t *testing.T) {

@@ -62,12 +62,14 @@ func around(sp mem.Space, va uint64) (Tables, bool) {
 	if !ok {
 		return t, false
 	}
-	count, marks, ok := markers(sp, t.TokenTable)
-	if !ok || !names(sp, &t, marks, count) {
-		return t, false
+	for _, width := range []int{4, 8} { // 8: before 5.0
+		m, ok := markers(sp, t.TokenTable, width)
+		if ok && names(sp, &t, m) {
+			n, _ := mem.ReadUint(sp, mem.Addr(t.NumSyms), 4, binary.LittleEndian)
+			return t, addresses(sp, &t, n)
+		}
 	}
-	n, _ := mem.ReadUint(sp, mem.Addr(t.NumSyms), 4, binary.LittleEndian)
-	return t, addresses(sp, &t, n)
+	return t, false
 }
 
 // tokenTable takes va for the token '0', the 49th. The index, which follows the last
@@ -129,28 +131,39 @@ const (
 	minRun  = 8 // markers that make a table
 )
 
+// marks is the array of markers: where it is, how many there are, the bytes of one.
+type marks struct {
+	at           uint64
+	count, width int
+}
+
 // markers looks backwards from the token table for an array of ascending offsets that
-// begins with 0; seqs_of_names may lie between. It gives their number and where the
-// array is.
-func markers(sp mem.Space, end uint64) (count int, at uint64, ok bool) {
+// begins with 0; seqs_of_names may lie between.
+func markers(sp mem.Space, end uint64, width int) (m marks, ok bool) {
 	b := make([]byte, chunk)
 	have := uint64(0)
 	if got, n := readBefore(sp, b, end); got {
 		have = n
 	}
 	b = b[uint64(len(b))-have:]
+	word := func(i int) uint64 {
+		if width == 8 {
+			return binary.LittleEndian.Uint64(b[i:])
+		}
+		return uint64(binary.LittleEndian.Uint32(b[i:]))
+	}
 	run := 0
-	for i := len(b) - 8; i >= 0; i -= 4 {
-		v, w := binary.LittleEndian.Uint32(b[i:]), binary.LittleEndian.Uint32(b[i+4:])
+	for i := len(b) - 2*width; i >= 0; i -= width {
+		v, w := word(i), word(i+width)
 		if w <= v || w-v < minMark || w-v > maxMark {
 			run = 0
 			continue
 		}
 		if run++; v == 0 && run >= minRun {
-			return run + 1, end - uint64(len(b)-i), true
+			return marks{end - uint64(len(b)-i), run + 1, width}, true
 		}
 	}
-	return 0, 0, false
+	return m, false
 }
 
 // readBefore fills the end of b with what lies before end, as far as it can be read.
@@ -172,19 +185,18 @@ func readBefore(sp mem.Space, b []byte, end uint64) (ok bool, n uint64) {
 
 // names finds the names before the markers, by the count before them and by the first
 // marker, which has to lead to the 256th name.
-func names(sp mem.Space, t *Tables, marks uint64, count int) bool {
-	var m [8]byte
-	if mem.ReadFull(sp, m[:], mem.Addr(marks)) != nil {
-		return false
-	}
-	second := binary.LittleEndian.Uint32(m[4:])
-	last, err := mem.ReadUint(sp, mem.Addr(marks+4*uint64(count-1)), 4, binary.LittleEndian)
+func names(sp mem.Space, t *Tables, m marks) bool {
+	second, err := mem.ReadUint(sp, mem.Addr(m.at+uint64(m.width)), m.width, binary.LittleEndian)
 	if err != nil {
 		return false
 	}
-	most := (marks - last) &^ 3
+	last, err := mem.ReadUint(sp, mem.Addr(m.at+uint64(m.width*(m.count-1))), m.width, binary.LittleEndian)
+	if err != nil {
+		return false
+	}
+	most := (m.at - last) &^ 3
 	for at := most; at > most-maxMark && at > 8; at -= 4 {
-		before, ok := countAt(sp, at, count)
+		before, ok := countAt(sp, at, m.count)
 		if !ok {
 			continue
 		}
