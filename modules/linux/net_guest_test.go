@@ -28,12 +28,23 @@ func procAddr(t *testing.T, text string) string {
 	return endpoint(netip.AddrPortFrom(a, n))
 }
 
+// procQueues takes tx_queue:rx_queue as /proc/net shows them.
+func procQueues(t *testing.T, text string) string {
+	t.Helper()
+	var send, recv int
+	if _, err := fmt.Sscanf(text, "%x:%x", &send, &recv); err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return fmt.Sprint(recv, " ", send)
+}
+
 func TestSockets(t *testing.T) {
 	eachGuest(t, func(t *testing.T, s *subject) {
 		var want, got []string
+		unread := false
 		for section, title := range map[string]string{"net-tcp": "TCPv4", "net-tcp6": "TCPv6", "net-udp": "UDPv4", "net-udp6": "UDPv6"} {
 			for _, f := range s.d.Before.Rows(t, section)[1:] {
-				want = append(want, title+" "+procAddr(t, f[1])+" "+procAddr(t, f[2]))
+				want = append(want, title+" "+procAddr(t, f[1])+" "+procAddr(t, f[2])+" "+procQueues(t, f[4]))
 			}
 		}
 		for _, f := range s.d.Before.Rows(t, "net-unix")[1:] {
@@ -43,11 +54,12 @@ func TestSockets(t *testing.T) {
 			}
 			want = append(want, "unix "+f[6]+" "+path)
 		}
-		for _, r := range s.rows("::netstat -a -z global") {
+		for _, r := range s.rows("::netstat -av -z global") {
 			if r.str("protocol") == "unix" {
 				got = append(got, "unix "+r.str("inode")+" "+r.str("local"))
 			} else {
-				got = append(got, r.str("protocol")+" "+r.str("local")+" "+r.str("remote"))
+				got = append(got, strings.Join([]string{r.str("protocol"), r.str("local"), r.str("remote"), r.str("recvq"), r.str("sendq")}, " "))
+				unread = unread || r.str("recvq") == "6" // the program sockets leaves as many
 			}
 		}
 		slices.Sort(want)
@@ -55,8 +67,8 @@ func TestSockets(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("sockets\n%q\nwant\n%q", got, want)
 		}
-		if len(want) < 6 {
-			t.Errorf("%d sockets only", len(want))
+		if len(want) < 6 || !unread {
+			t.Errorf("%d sockets only, or none with bytes that were not read: %q", len(want), got)
 		}
 		// who has a socket open says so in its files, too
 		owned := 0

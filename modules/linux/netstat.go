@@ -29,13 +29,16 @@ local and remote address, number of the network namespace, container (::zone).
 -f name   of one family: inet, inet6 or unix
 -p        with the process that has the socket open, the first of several
 -P name   of one protocol: tcp or udp
+-v        with the bytes of TCP and UDP that nobody has read yet, and those that were sent
+          and not acknowledged, as ss has them; of a listening socket the connections that
+          nobody has accepted
 -z id     of one container, by its id or the beginning of it, or its host name
 `
 
 func netstatDcmds() []*core.Dcmd {
 	return []*core.Dcmd{{
-		Name: "netstat", Usage: "[-ap] [-f inet|inet6|unix] [-P tcp|udp] [-z container]", Descr: "sockets of TCP and UDP and Unix sockets", Help: netstatHelp, Complete: afterOption("-z", completeZone),
-		Opts: []core.Opt{{Letter: 'a', Help: "listening and unconnected ones, too"}, {Letter: 'p', Help: "with the process that has it open"}, {Letter: 'f', Kind: core.Str, Arg: "family", Help: "only this family"},
+		Name: "netstat", Usage: "[-apv] [-f inet|inet6|unix] [-P tcp|udp] [-z container]", Descr: "sockets of TCP and UDP and Unix sockets", Help: netstatHelp, Complete: afterOption("-z", completeZone),
+		Opts: []core.Opt{{Letter: 'a', Help: "listening and unconnected ones, too"}, {Letter: 'p', Help: "with the process that has it open"}, {Letter: 'v', Help: "with what waits in their queues"}, {Letter: 'f', Kind: core.Str, Arg: "family", Help: "only this family"},
 			{Letter: 'P', Kind: core.Str, Arg: "protocol", Help: "only this protocol"}, {Letter: 'z', Kind: core.Str, Arg: "container", Help: "only this container"}},
 		Run: noArgs(runNetstat),
 	}}
@@ -186,16 +189,24 @@ func (n *netstat) inet(title string, family int, all source, tcp bool) error {
 		if tcp || s.state == tcpEstablished {
 			state = named(tcpStates, s.state)
 		}
+		queueHead, queues, fields := "", "", []out.Field(nil)
+		if n.c.Opt('v') {
+			recv, send, err := s.queues(n.v, tcp)
+			r, w := cell(n.c, recv, err, "queues", a), cell(n.c, send, err, "queues", a)
+			queueHead, queues = fmt.Sprintf(" %8s %8s", "Recv-Q", "Send-Q"), fmt.Sprintf(" %8v %8v", r, w)
+			fields = []out.Field{{Name: "recvq", Value: r}, {Name: "sendq", Value: w}}
+		}
+		fields = append([]out.Field{{Name: "protocol", Value: title}, {Name: "addr", Value: out.Addr(a)}, {Name: "state", Value: state}}, fields...)
+		fields = append(fields, out.Field{Name: "local", Value: endpoint(s.local)}, out.Field{Name: "remote", Value: endpoint(s.remote)},
+			out.Field{Name: "netns", Value: number}, out.Field{Name: "zone", Value: zone})
 		n.c.Record(func() {
 			if !any {
-				n.c.Printf("%<u>%-?s %-12s %-*s %-*s %-10s %-*s%</u>", title, "State", width, "Local", width, "Remote", "Stack", n.pad(), "Zone")
+				n.c.Printf("%<u>%-?s %-12s%s %-*s %-*s %-10s %-*s%</u>", title, "State", queueHead, width, "Local", width, "Remote", "Stack", n.pad(), "Zone")
 				n.last("Process")
 			}
-			n.c.Printf("%0?p %-12s %-*s %-*s %-10d %-*s", a, state, width, endpoint(s.local), width, endpoint(s.remote), number, n.pad(), zone)
+			n.c.Printf("%0?p %-12s%s %-*s %-*s %-10d %-*s", a, state, queues, width, endpoint(s.local), width, endpoint(s.remote), number, n.pad(), zone)
 			n.last(n.process(a))
-		}, n.fields(a, out.Field{Name: "protocol", Value: title}, out.Field{Name: "addr", Value: out.Addr(a)}, out.Field{Name: "state", Value: state},
-			out.Field{Name: "local", Value: endpoint(s.local)}, out.Field{Name: "remote", Value: endpoint(s.remote)},
-			out.Field{Name: "netns", Value: number}, out.Field{Name: "zone", Value: zone})...)
+		}, n.fields(a, fields...)...)
 		any = true
 	}
 	return nil
