@@ -222,6 +222,27 @@ func describeFile(v *kernel.View, addr uint64) (typ string, pos uint64, path str
 		name, err := k.DentryName(l.Dentry.Of(b))
 		return typ, pos, "anon_inode:" + name, err
 	}
-	path, err = filePath(v, l.Dentry.Of(b), l.Mount.Of(b))
+	if path, err = filePath(v, l.Dentry.Of(b), l.Mount.Of(b)); err != nil {
+		return typ, pos, path, err
+	}
+	gone, err := unlinked(v, l.Dentry.Of(b))
+	if gone {
+		path += " (deleted)"
+	}
 	return typ, pos, path, err
+}
+
+// unlinked tells whether a dentry that has a parent is in no directory any more: it is on
+// no hash chain (include/linux/dcache.h: d_unlinked).
+func unlinked(v *kernel.View, dentry uint64) (bool, error) {
+	type layout struct {
+		Size   uint64       `ctf:"sizeof"`
+		Parent kernel.Field `ctf:"d_parent"`
+		Hash   kernel.Field `ctf:"d_hash.pprev"`
+	}
+	l, b, err := read(v, "struct dentry", dentry, func(l *layout) uint64 { return l.Size })
+	if err != nil {
+		return false, err
+	}
+	return l.Hash.Of(b) == 0 && l.Parent.Of(b) != dentry, nil
 }

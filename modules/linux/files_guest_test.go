@@ -19,7 +19,7 @@ func TestFiles(t *testing.T) {
 				pid = m[1]
 				want[pid] = map[string]string{}
 			} else if fd, path, ok := strings.Cut(line, " -> "); ok {
-				want[pid][fd] = strings.TrimSuffix(path, " (deleted)")
+				want[pid][fd] = path
 			}
 		}
 		checked := 0

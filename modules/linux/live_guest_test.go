@@ -117,10 +117,10 @@ func TestLiveGuest(t *testing.T) {
 		t.Errorf("%d switches, want %d to %d", sum, low, high)
 	}
 	// A process that was not there a moment ago, its file and its socket.
-	pid := strings.TrimSpace(vm.Ask(t, `sleep 4711 </init >/dev/null 2>&1 & echo $!`))
+	pid := strings.TrimSpace(vm.Ask(t, `echo x >/tmp/gone; sleep 4711 </init 3</tmp/gone >/dev/null 2>&1 & echo $!; rm /tmp/gone`))
 	time.Sleep(200 * time.Millisecond)
 	s.Run("0t" + pid + "::pid2proc | ::ps -f").OK().Match(" sleep 4711$")
-	s.Run("0t" + pid + "::pid2proc | ::files").OK().Match("^ +0 .* /init$")
+	s.Run("0t" + pid + "::pid2proc | ::files").OK().Match("^ +0 .* /init$").Match(`^ +3 .* /tmp/gone \(deleted\)$`)
 	s.Run("0t" + pid + "::pid2proc | ::findstack -v").OK().Match("state SLEEP, CPU [01], waits for sleep$")
 	vm.Ask(t, "kill "+pid)
 	time.Sleep(200 * time.Millisecond)
