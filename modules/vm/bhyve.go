@@ -227,7 +227,7 @@ func (g *bhyveVM) regions(*Machine) (list []Region, err error) {
 		if mm.Len.Of(b) == 0 {
 			continue
 		}
-		r := Region{Addr: g.addr + g.l.Maps.Off + uint64(i)*mm.Size, GPA: mm.GPA.Of(b), Len: mm.Len.Of(b), Prot: mem.Prot(mm.Prot.Of(b) & 7)}
+		r := Region{Addr: g.addr + g.l.Maps.Off + uint64(i)*mm.Size, Type: "struct mem_map", GPA: mm.GPA.Of(b), Len: mm.Len.Of(b), Prot: mem.Prot(mm.Prot.Of(b) & 7)}
 		if mm.Flags.Of(b)&memMapWired != 0 {
 			r.Flags = "wired"
 		}
@@ -242,7 +242,8 @@ func (g *bhyveVM) regions(*Machine) (list []Region, err error) {
 		}
 		list = append(list, r)
 	}
-	return list, err
+	beside, bad := g.passthru(list)
+	return append(list, beside...), errors.Join(err, bad)
 }
 
 // backing finds what backs a region: the piece at off of a memory segment's object.

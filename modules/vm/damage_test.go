@@ -150,6 +150,18 @@ func TestDamage(t *testing.T) {
 			region.Set("vr_size", 1<<40)
 			return region.Addr
 		}, "reservoir"},
+		{"mappings that go astray", "gate", "::vmmem", func(sys *illumos.System) uint64 {
+			sys.VMs[1].Passed[0].Set("vmsm_node.list_next|vmsm_node.next", wild)
+			return wild - sys.Offset("struct vmspace_mapping", "vmsm_node")
+		}, "passthru"},
+		{"a mapping of nothing", "amd", "::vmmem", func(sys *illumos.System) uint64 {
+			sys.VMs[1].Passed[0].Set("vmsm_object", wild)
+			return wild
+		}, "sysmem"},
+		{"a mapping that wraps around", "intel gate", "::vmmem", func(sys *illumos.System) uint64 {
+			sys.VMs[1].Passed[0].Set("vmsm_len", ^uint64(0))
+			return sys.VMs[1].Passed[0].Addr
+		}, "sysmem"},
 		{"aliases at nowhere", "intel", "::vmmem", func(sys *illumos.System) uint64 {
 			kvm(sys).Set("arch.aliases", wild)
 			return wild
@@ -275,8 +287,8 @@ func TestTableLoop(t *testing.T) {
 
 // TestRandomDamage: no damage of a host's structures makes a command fault or hang.
 func TestRandomDamage(t *testing.T) {
-	for seed := range uint64(8) {
-		host := []string{"amd", "intel", "gate", "intel gate"}[seed%4]
+	for seed := range uint64(6) {
+		host := []string{"gate", "intel", "amd", "intel gate"}[seed%4]
 		t.Run(fmt.Sprintf("%s %d", host, seed), func(t *testing.T) {
 			var addrs []uint64
 			s := changed(t, host, illumos.AllPages, func(sys *illumos.System) {
@@ -287,7 +299,7 @@ func TestRandomDamage(t *testing.T) {
 						objs = append(objs, p.Obj, p.Object, p.Region)
 						objs = append(objs, p.Spans...)
 					}
-					objs = append(objs, m.Alias...)
+					objs = append(append(objs, m.Alias...), m.Passed...)
 					for _, c := range m.VCPUs {
 						objs = append(objs, c.Obj, c.Back, c.VLAPIC, c.Page)
 						if c.Kthread != nil {
@@ -320,13 +332,11 @@ func TestRandomDamage(t *testing.T) {
 				}
 			}
 			for _, cmd := range cmds {
-				start := time.Now()
+				done := time.AfterFunc(5*time.Minute, func() { panic(cmd + " does not end") })
 				if r := s.Run(cmd); len(r.Out)+len(r.Err) > 4<<20 {
 					t.Errorf("%s: %d bytes of output, %d of messages", cmd, len(r.Out), len(r.Err))
 				}
-				if d := time.Since(start); d > time.Minute {
-					t.Errorf("%s took %v", cmd, d)
-				}
+				done.Stop()
 			}
 		})
 	}

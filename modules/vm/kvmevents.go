@@ -100,3 +100,24 @@ func postedEvents(pir []byte) (list []Event) {
 	}
 	return list
 }
+
+// extINT tells whether the 8259s' interrupt waits for a vCPU: they assert their line, and
+// its local APIC lets it through (kvm_apic_accept_pic_intr), being off or with LINT0 for
+// it.
+func (g *kvmCore) extINT(l *LAPIC) bool {
+	devs, err := g.devices(nil)
+	if err != nil || devs["vatpic"] == 0 {
+		return false
+	}
+	x, b, err := read(g.v, "struct kvm_pic", devs["vatpic"], func(l *struct {
+		Size   uint64       `ctf:"sizeof"`
+		Output kernel.Field `ctf:"output,optional"`
+	}) uint64 {
+		return l.Size
+	})
+	if err != nil || x.Output.Of(b) == 0 {
+		return false // that it cannot be read ::vatpic says
+	}
+	lint0 := l.Reg(lapicLINT0)
+	return l.Base&baseEnabled == 0 || lint0&lvtMasked == 0 && deliveryModes[lint0>>8&7] == "extint"
+}

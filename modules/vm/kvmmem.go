@@ -28,7 +28,7 @@ func (l *kvmSlot) region(at uint64, b []byte, src mem.Space) (Region, error) {
 	if pages > 1<<40 || gfn > 1<<40 {
 		return Region{}, fmt.Errorf("struct kvm_memory_slot %x: there cannot be %#x pages at %#x", at, pages, gfn)
 	}
-	return Region{Addr: at, GPA: gfn << pageShift, Len: pages << pageShift, Prot: mem.ProtRead | mem.ProtWrite | mem.ProtExec,
+	return Region{Addr: at, Type: "struct kvm_memory_slot", GPA: gfn << pageShift, Len: pages << pageShift, Prot: mem.ProtRead | mem.ProtWrite | mem.ProtExec,
 		Host: l.User.Of(b), Src: src, Err: mem.ErrUnmapped}, nil
 }
 
@@ -135,7 +135,7 @@ func (g *kvmVM) aliases(slots []Region) (list []Region, err error) {
 			continue
 		}
 		r := *s
-		r.Addr, r.Name, r.Flags, r.Alias = at+off, s.Name, "alias", true
+		r.Addr, r.Type, r.Name, r.Flags, r.Beside = at+off, "struct kvm_mem_alias", s.Name, "alias", true
 		r.GPA, r.Len, r.Host = l.GFN.Of(b[off:])<<pageShift, pages<<pageShift, s.Host+target<<pageShift-s.GPA
 		list = append(list, r)
 	}

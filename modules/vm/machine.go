@@ -154,6 +154,9 @@ func (m *Machine) VCPUs() ([]*VCPU, error) {
 	list, err := m.back.vcpus(m)
 	for _, c := range list {
 		if l, _ := c.LAPIC(); l != nil {
+			if pic, ok := m.back.(interface{ extINT(*LAPIC) bool }); ok && pic.extINT(l) {
+				c.Events = append(c.Events, Event{Kind: "extint", Vector: -1})
+			}
 			for _, n := range l.vectors(lapicIRR) {
 				c.Events = append(c.Events, Event{Kind: "irr", Vector: n})
 			}

@@ -9,13 +9,14 @@ import (
 
 // Region is a piece of guest-physical memory.
 type Region struct {
-	Addr   uint64 // of the structure that describes it: struct mem_map, kvm_memory_slot
+	Addr   uint64 // of the structure that describes it
+	Type   string // of that: "struct mem_map", "struct kvm_memory_slot"
 	GPA    uint64 // first guest-physical address
 	Len    uint64 // bytes
 	Name   string // "sysmem", "bootrom"; "slot 3"
 	Prot   mem.Prot
 	Flags  string    // in words: "wired"
-	Alias  bool      // it is a part of another region
+	Beside bool      // it is none of the machine's own memory: a part of another region, a device's
 	Object uint64    // what backs it: struct vm_object; 0 if nothing of the kind
 	Host   uint64    // where the host has it mapped; meaningless if Src is nil
 	Src    mem.Space // the host's address space that Host is an address of; nil: not mapped
@@ -36,7 +37,7 @@ func (m *Machine) Regions() ([]Region, error) {
 // MemBytes is how much memory the regions make.
 func MemBytes(list []Region) (n uint64) {
 	for _, r := range list {
-		if !r.Alias {
+		if !r.Beside {
 			n += r.Len
 		}
 	}

@@ -54,12 +54,22 @@ func TestMemory(t *testing.T) {
 				of = strings.Join(slices.Insert(lines, 2, fmt.Sprintf("%016x %-20s %16x %16x %-4s %-12s %-16x %s\n", m.Alias[i].Addr, m.Name, a.GPA, a.Len, "rwx", "slot 1",
 					target.Host+a.Target-target.GPA, "alias")), "")
 			}
+			for i, p := range m.VM.Passed { // behind the only piece of memory
+				at, flags := fmt.Sprintf("%x", p.HostPA), "mmio"
+				if !ofGate(host) {
+					at, flags = "-", "-" // only the nested page tables lead there
+				}
+				of += fmt.Sprintf("%016x %-20s %16x %16x %-4s %-12s %-16s %s\n", m.Passed[i].Addr, m.Name, p.GPA, p.Len, "rw-", "passthru", at, flags)
+			}
 			s.Run(fmt.Sprintf("%x::vmmem", m.Addr)).OK().Want(of)
 			all += of[len(memHead):]
 			if m.Kind == "bhyve" {
 				objects := ""
 				for _, i := range pieces {
 					objects += fmt.Sprintf("0x%x\n", m.Mem[i].Object.Addr)
+				}
+				for _, p := range m.Passed {
+					objects += fmt.Sprintf("0x%x\n", p.Get("vmsm_object"))
 				}
 				s.Run(fmt.Sprintf("%x::walk vmobject", m.Addr)).OK().WantLines(bytesLines(objects)...)
 			}

@@ -55,9 +55,11 @@ func machineDcmds() []*core.Dcmd {
 				"the process is in (::zone).\n"},
 		{Name: "vmmem", Usage: "?", Descr: "guest-physical memory of virtual machines", Table: memTable, Run: noArgs(runMem),
 			Help: "Lists the pieces of guest-physical memory of all virtual machines, or of the one at\n" +
-				"the address: bhyve's memory maps, KVM's memory slots. HOST is where the host has the\n" +
-				"piece: the kernel (bhyve), the address space of the process (KVM); - means that\n" +
-				"only the nested page tables lead there.\n"},
+				"the address: bhyve's memory maps, KVM's memory slots and their aliases, memory of the\n" +
+				"host's devices that is passed through. HOST is where the host has the piece: the\n" +
+				"kernel (bhyve), the address space of the process (KVM), physical memory (mmio). - means\n" +
+				"that it is mapped nowhere: its pages are found by the nested page tables and, of\n" +
+				"memory with the flag reservoir or transient, by those of the reservoir.\n"},
 	}
 }
 

@@ -2,7 +2,9 @@ package vm
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
 
@@ -65,6 +67,46 @@ func (g *bhyveVM) object(r *Region, off uint64) error {
 		r.Flags = flagged(r.Flags, pick(pages.resv.transient, "transient", "reservoir"))
 	}
 	return nil
+}
+
+type mappingLayout struct {
+	Size   uint64       `ctf:"sizeof"`
+	Object kernel.Field `ctf:"vmsm_object"`
+	Addr   kernel.Field `ctf:"vmsm_addr"`
+	Len    kernel.Field `ctf:"vmsm_len"`
+	Off    kernel.Field `ctf:"vmsm_offset"`
+	Prot   kernel.Field `ctf:"vmsm_prot"`
+}
+
+// passthru are the pieces that the machine's vmspace has mapped beside its memory maps:
+// memory of the host's devices that are given to it.
+func (g *bhyveVM) passthru(maps []Region) (list []Region, err error) {
+	f, err := g.v.Member("struct vmspace", "vms_maplist")
+	if err != nil {
+		return nil, err
+	}
+	for a, err := range g.v.List("struct vmspace_mapping", g.l.Space.Of(g.b)+f.Off) {
+		if err != nil {
+			return list, err
+		}
+		l, b, err := read(g.v, "struct vmspace_mapping", a, func(l *mappingLayout) uint64 { return l.Size })
+		if err != nil {
+			return list, err
+		}
+		r := Region{Addr: a, Type: "struct vmspace_mapping", GPA: l.Addr.Of(b), Len: l.Len.Of(b), Name: "passthru", Prot: mem.Prot(l.Prot.Of(b) & 7),
+			Object: l.Object.Of(b), Beside: true, Err: mem.ErrUnmapped}
+		if slices.ContainsFunc(maps, func(m Region) bool { return m.Object == r.Object || m.GPA == r.GPA }) {
+			continue
+		}
+		if r.GPA+r.Len < r.GPA {
+			return list, fmt.Errorf("struct vmspace_mapping %x: %#x bytes at %#x are more than memory", a, r.Len, r.GPA)
+		}
+		if err := g.object(&r, l.Off.Of(b)); err != nil {
+			return list, err
+		}
+		list = append(list, r)
+	}
+	return list, nil
 }
 
 // flagged adds a word to those of a region.

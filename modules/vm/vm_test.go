@@ -117,6 +117,9 @@ func pending(host string, m *illumos.BuiltVM, c *illumos.BuiltVCPU) string {
 	if c.Intr >= 0 && (amd || m.Kind == "kvm") { // of bhyve's on Intel's it is in the VMCS
 		list = append(list, fmt.Sprintf("intr %x", c.Intr))
 	}
+	if m.Devices.PICOut && c.APIC.LVTLint0 == 0x700 {
+		list = append(list, "extint")
+	}
 	irr := slices.Clone(c.APIC.IRR)
 	slices.Sort(irr)
 	slices.Reverse(irr)
@@ -265,7 +268,7 @@ func TestJSON(t *testing.T) {
 	s.Opts.JSON = true
 	vcpus, regions := 0, 0
 	for _, m := range sys.VMs {
-		vcpus, regions = vcpus+len(m.VCPUs), regions+len(m.Mem)+len(m.Aliases)
+		vcpus, regions = vcpus+len(m.VCPUs), regions+len(m.Mem)+len(m.Aliases)+len(m.Passed)
 	}
 	for cmd, want := range map[string]struct {
 		rows   int

@@ -30,11 +30,7 @@ func walkers() []*core.Walker {
 		{Name: "vmmem", Descr: "given a virtual machine, walk its memory maps or slots", Addr: core.AddrOptional, Walk: walkOf(func(m *Machine, yield walked) error {
 			list, err := m.Regions()
 			for _, r := range list {
-				typ := m.pick("struct mem_map", "struct kvm_memory_slot")
-				if r.Alias {
-					typ = "struct kvm_mem_alias"
-				}
-				if !yield(r.Addr, typ) {
+				if !yield(r.Addr, r.Type) {
 					return nil
 				}
 			}
