@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/xmdb/xmdb/core/arch"
@@ -138,7 +139,7 @@ func (k *LinuxKernel) checkTables() error {
 
 // warn keeps a warning, once.
 func (k *LinuxKernel) warn(format string, args ...any) {
-	text := "warning: " + fmt.Sprintf(format, args...)
+	text := "warning: " + strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.warned) < maxWarnings && !k.warned[text] {

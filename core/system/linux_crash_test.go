@@ -9,9 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xmdb/xmdb/core/arch"
+	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/fixtures/guest"
+	"github.com/xmdb/xmdb/targets/linuxdump"
 )
 
 // What a kernel prints of its panic.
@@ -52,6 +55,75 @@ func TestLinuxPanicked(t *testing.T) {
 		}
 		panicStack(t, k, task, string(console))
 		panicRegisters(t, k, task, string(console))
+	}
+}
+
+// renumbered is a dump whose processors have other numbers than the kernel's: as if the
+// first CPU had been offline.
+type renumbered struct{ *linuxdump.Target }
+
+func (r renumbered) Processors() ([]system.Processor, error) {
+	list, err := r.Target.Processors()
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].ID = (list[i].ID + 1) % len(list)
+	}
+	return list, err
+}
+
+// withoutTask is one in which no CPU's task can be read.
+type withoutTask struct {
+	*linuxdump.Target
+	phys overlay
+}
+
+func (w withoutTask) Physical() mem.Space { return w.phys }
+
+// TestLinuxPanickedCPU finds the CPU that panicked by the stack it was on, and without its
+// task by the number that the kernel noted.
+func TestLinuxPanickedCPU(t *testing.T) {
+	file := openGuest(t, guest.Crashed(t).File(guest.Vmcore))
+	at := func(k *system.LinuxKernel, r *arch.Regs, err error) string {
+		if err != nil {
+			return err.Error()
+		}
+		name, _ := k.Namespace().Format(r.PC(), 0, 16)
+		return name
+	}
+	k, err := system.NewLinuxKernel(t.Context(), renumbered{file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := k.CPURegisters(k.PanicCPU())
+	if name := at(k, r, err); !strings.HasPrefix(name, "__crash_kexec+") {
+		t.Errorf("the CPU that panicked is at %s", name)
+	}
+	damage := overlay{file.Physical(), map[uint64]uint64{}, map[uint64]bool{}}
+	current, _ := k.Symbol("current_task")
+	cpus, err := k.CPUs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cpus {
+		pa, err := k.Translate(current + c.Offset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		damage.words[pa], damage.pages[pa&^4095] = 0, true
+	}
+	if k, err = system.NewLinuxKernel(t.Context(), withoutTask{file, damage}); err != nil {
+		t.Fatal(err)
+	}
+	r, err = k.Registers(0)
+	if name := at(k, r, err); !strings.HasPrefix(name, "__crash_kexec+") {
+		t.Errorf("without a task the registers are at %s", name)
+	}
+	var b strings.Builder
+	p := out.New(&b, &out.Env{})
+	k.Status(p)
+	p.Flush()
+	if !strings.Contains(b.String(), "panicking thread: unknown, CPU 1\n") {
+		t.Errorf("without a task:\n%s", b.String())
 	}
 }
 

@@ -156,8 +156,11 @@ func (k *LinuxKernel) readModule(addr uint64) (*LinuxModule, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Name, err = mem.ReadString(k.space, mem.Addr(addr+at.off), maxLinuxModName); err != nil || m.Name == "" {
-		return nil, fmt.Errorf("read name: %w", errors.Join(err, errNoName(m.Name)))
+	if m.Name, err = mem.ReadString(k.space, mem.Addr(addr+at.off), maxLinuxModName); err != nil {
+		return nil, fmt.Errorf("read name: %w", err)
+	}
+	if m.Name == "" {
+		return nil, errors.New("its name is empty")
 	}
 	state, err := k.uintMember("struct module", "state", addr)
 	if err != nil {
@@ -180,13 +183,6 @@ func (k *LinuxKernel) readModule(addr uint64) (*LinuxModule, error) {
 		m.syms.typetab, _ = k.uintMember("struct mod_kallsyms", "typetab", tab)
 	}
 	return m, nil
-}
-
-func errNoName(name string) error {
-	if name == "" {
-		return errors.New("it is empty")
-	}
-	return nil
 }
 
 // moduleParts are members of struct module that tell of its memory, the code first:

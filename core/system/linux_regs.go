@@ -20,9 +20,19 @@ func (k *LinuxKernel) Registers(thread uint64) (*arch.Regs, error) {
 	return r, err
 }
 
+// representativeRegs are those of the CPU whose task would be the representative thread,
+// where memory does not tell which that is.
+func (k *LinuxKernel) representativeRegs() (*arch.Regs, error) {
+	return k.CPURegisters(max(k.PanicCPU(), 0))
+}
+
 // threadRegs is Registers, telling whether the address is where execution was
 // interrupted.
 func (k *LinuxKernel) threadRegs(thread uint64) (r *arch.Regs, exact bool, err error) {
+	if thread == 0 {
+		r, err := k.representativeRegs()
+		return r, true, err
+	}
 	cpus, _ := k.CPUs()
 	for i := range cpus {
 		if cpus[i].Task != thread || !cpus[i].Online {
@@ -36,8 +46,9 @@ func (k *LinuxKernel) threadRegs(thread uint64) (r *arch.Regs, exact bool, err e
 }
 
 // CPURegisters are the registers of a CPU, as the container has them. Which of its
-// processors is meant is told by the per-CPU area that gsbase leads to; where no
-// processor's is known, by its number.
+// processors is meant is told by the per-CPU area that gsbase leads to, else by the stack
+// that it uses; where neither is known, by its number: a kernel's own dump has no gsbase,
+// and leaves out CPUs that were offline.
 func (k *LinuxKernel) CPURegisters(cpu int) (*arch.Regs, error) {
 	src, ok := k.mem.(Processors)
 	if !ok {
@@ -54,7 +65,7 @@ func (k *LinuxKernel) CPURegisters(cpu int) (*arch.Regs, error) {
 		if p.Regs == nil {
 			continue
 		}
-		switch id, ok := processorCPU(p, cpus); {
+		switch id, ok := k.processorCPU(p, cpus); {
 		case ok && id == cpu:
 			return p.Regs.Clone(), nil
 		case !ok && p.ID == cpu:
@@ -78,7 +89,7 @@ func (k *LinuxKernel) CPUThread(index int) (task uint64, ok bool) {
 			if list[i].ID != index || list[i].Regs == nil {
 				continue
 			}
-			if n, ok := processorCPU(&list[i], cpus); ok {
+			if n, ok := k.processorCPU(&list[i], cpus); ok {
 				id = n
 			}
 		}
@@ -92,10 +103,16 @@ func (k *LinuxKernel) CPUThread(index int) (task uint64, ok bool) {
 }
 
 // processorCPU is the kernel's number of a processor.
-func processorCPU(p *Processor, cpus []LinuxCPU) (int, bool) {
+func (k *LinuxKernel) processorCPU(p *Processor, cpus []LinuxCPU) (int, bool) {
 	gs, known := p.Regs.Get("gsbase")
 	for i := range cpus {
 		if o := cpus[i].Offset; o != 0 && (known && gs == o || p.System.Has(HasKernelGSBase) && p.System.KernelGSBase == o) {
+			return cpus[i].ID, true
+		}
+	}
+	for i := range cpus {
+		stack, err := k.uintMember("struct task_struct", "stack", cpus[i].Task)
+		if cpus[i].Task != 0 && err == nil && stack != 0 && p.Regs.SP()-stack < k.StackSize() {
 			return cpus[i].ID, true
 		}
 	}

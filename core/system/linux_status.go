@@ -128,6 +128,10 @@ func (k *LinuxKernel) Status(p *out.Printer) {
 func (k *LinuxKernel) statusPanic(p *out.Printer) {
 	cpu := k.PanicCPU()
 	task := k.RepresentativeThread()
+	if task == 0 {
+		fmt.Fprintf(p, "panicking thread: unknown, CPU %d\n", cpu)
+		return
+	}
 	line := fmt.Sprintf("panicking thread: %x, CPU %d", task, cpu)
 	if pid, err := k.uintMember("struct task_struct", "pid", task); err == nil {
 		line += fmt.Sprintf(", PID %d", int32(pid))

@@ -1,8 +1,8 @@
 package system
 
 import (
+	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -86,12 +86,12 @@ func (k *LinuxKernel) moduleBlobs() (map[uint64]blobRange, error) {
 		}
 		mod, err1 := k.uintMember("struct btf_module", "module", entry)
 		of, err2 := k.uintMember("struct btf_module", "btf", entry)
-		if err := errors.Join(err1, err2); err != nil {
+		if err := cmp.Or(err1, err2); err != nil {
 			return blobs, err
 		}
 		data, err1 := k.uintMember("struct btf", "data", of)
 		size, err2 := k.uintMember("struct btf", "data_size", of)
-		if err := errors.Join(err1, err2); err != nil {
+		if err := cmp.Or(err1, err2); err != nil {
 			return blobs, fmt.Errorf("BTF at %#x: %w", of, err)
 		}
 		blobs[mod] = blobRange{data, size}

@@ -77,7 +77,11 @@ func (t *Target) describeSplit(k *kdump) {
 		at = f.end
 	}
 	gaps += k.frames - min(at, k.frames)
-	t.detail("%d files of a split dump", len(k.files))
+	files := "files"
+	if len(k.files) == 1 {
+		files = "file"
+	}
+	t.detail("%d %s of a split dump", len(k.files), files)
 	if gaps > 0 {
 		t.warn("it is a part of a split dump: the other files have %d of %d page frames", gaps, k.frames)
 	}

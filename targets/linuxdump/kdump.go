@@ -120,23 +120,23 @@ func (t *Target) kdumpNotes(f *kdumpFile, p part) {
 			return nil
 		}
 		if r.n > maxNotes {
-			t.warn("%s of %d bytes are not read", what, r.n)
+			t.warn("%s not read: it would be %d bytes", what, r.n)
 			return nil
 		}
 		b := make([]byte, min(r.n, p.size-min(p.size, r.off)))
 		n, _ := p.r.ReadAt(b, int64(min(r.off, 1<<62)))
 		if uint64(n) < r.n {
-			t.warn("%s are cut off: the file has %d of %d bytes of them", what, n, r.n)
+			t.warn("%s cut off: the file has %d of %d bytes", what, n, r.n)
 		}
 		return b[:n]
 	}
 	if len(t.notes.prstatus)+len(t.notes.qemu) == 0 { // of a split dump, all files have them
-		if err := t.notes.parse(read("notes", f.note)); err != nil {
+		if err := t.notes.parse(read("notes are", f.note)); err != nil {
 			t.warn("%v", err)
 		}
 	}
 	if t.notes.vmcoreinfo == nil {
-		if b := read("VMCOREINFO", f.info); len(b) > 0 {
+		if b := read("VMCOREINFO is", f.info); len(b) > 0 {
 			t.notes.vmcoreinfo = trimNUL(b)
 		}
 	}

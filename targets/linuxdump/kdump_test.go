@@ -207,6 +207,12 @@ func TestSplit(t *testing.T) {
 	if w := strings.Join(x.Warnings(), "\n"); !strings.Contains(w, "3 of 1700 page frames") {
 		t.Errorf("warnings: %s", w)
 	}
+	if x, err = openFiles(t, files[1]); err != nil {
+		t.Fatal(err)
+	}
+	if w := strings.Join(x.Warnings(), "\n"); !strings.Contains(w, "1697 of 1700 page frames") || !strings.Contains(status(x), "1 file of a split dump") {
+		t.Errorf("one of three: %s\n%s", w, status(x))
+	}
 
 	other := sample(pageSnappy)
 	other.parts, other.pages = s.parts, 1699
