@@ -221,3 +221,24 @@ func TestBlocked(t *testing.T) {
 		}
 	})
 }
+
+// TestCompletion asks what words behind options may become.
+func TestCompletion(t *testing.T) {
+	s := openGuest(t, guest.Dumps(t, guest.Main))
+	for _, c := range []struct {
+		dcmd, option, word string
+		want               []string
+	}{
+		{"stacks", "-m", "zlu", []string{"zlua"}}, {"stacks", "-M", "vml", []string{"vmlinux"}}, {"stacks", "-s", "se", []string{"sema"}},
+		{"stacks", "-T", "s", []string{"sleep", "stopped"}}, {"stacks", "-c", "", nil}, {"netstat", "-f", "inet", []string{"inet", "inet6"}},
+		{"netstat", "-z", "91c", []string{"91c5ffb43ed3"}}, {"ps", "-Z", "glo", []string{globalZone}}, {"requests", "", "vda", []string{"vda"}},
+	} {
+		var got []string
+		for _, x := range s.Reg.Dcmds(c.dcmd)[0].Complete(s.Session, []string{c.option}, c.word) {
+			got = append(got, x.Text)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("::%s %s %s: %q, want %q", c.dcmd, c.option, c.word, got, c.want)
+		}
+	}
+}

@@ -37,7 +37,7 @@ local and remote address, number of the network namespace, container (::zone).
 
 func netstatDcmds() []*core.Dcmd {
 	return []*core.Dcmd{{
-		Name: "netstat", Usage: "[-apv] [-f inet|inet6|unix] [-P tcp|udp] [-z container]", Descr: "sockets of TCP and UDP and Unix sockets", Help: netstatHelp, Complete: afterOption("-z", completeZone),
+		Name: "netstat", Usage: "[-apv] [-f inet|inet6|unix] [-P tcp|udp] [-z container]", Descr: "sockets of TCP and UDP and Unix sockets", Help: netstatHelp, Complete: afterOptions(map[string]completer{"-z": completeZone, "-f": oneOf("inet", "inet6", "unix"), "-P": oneOf("tcp", "udp")}),
 		Opts: []core.Opt{{Letter: 'a', Help: "listening and unconnected ones, too"}, {Letter: 'p', Help: "with the process that has it open"}, {Letter: 'v', Help: "with what waits in their queues"}, {Letter: 'f', Kind: core.Str, Arg: "family", Help: "only this family"},
 			{Letter: 'P', Kind: core.Str, Arg: "protocol", Help: "only this protocol"}, {Letter: 'z', Kind: core.Str, Arg: "container", Help: "only this container"}},
 		Run: noArgs(runNetstat),

@@ -38,7 +38,7 @@ Process 0, swapper, is what the first CPU does when there is nothing to do.
 
 func processDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
-		{Name: "ps", Usage: "[-cfntz] [-Z container]", AnyAddr: true, Descr: "list processes (and associated threads)", Type: "struct task_struct", Help: psHelp, Complete: afterOption("-Z", completeZone),
+		{Name: "ps", Usage: "[-cfntz] [-Z container]", AnyAddr: true, Descr: "list processes (and associated threads)", Type: "struct task_struct", Help: psHelp, Complete: afterOptions(map[string]completer{"-Z": completeZone}),
 			Opts: []core.Opt{{Letter: 'f', Help: "arguments in place of the name"}, {Letter: 't', Help: "with threads"},
 				{Letter: 'z', Help: "with the container (::zone)"}, {Letter: 'n', Help: "with the number of the pid namespace, and the pid in it"},
 				{Letter: 'c', Help: "with the path of the cgroup"}, {Letter: 'Z', Kind: core.Str, Arg: "container", Help: "only what runs in this one: its id or the beginning of it"}},

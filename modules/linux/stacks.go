@@ -42,7 +42,7 @@ Thread states: run oncpu sleep disk idle stopped traced zombie dead parked
 func stackDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "stacks", Usage: "?[-afiv] [-c func] [-C func] [-m module] [-M module] [-s sobj | -S sobj] [-t tstate | -T tstate]",
-			Descr: "print unique kernel thread stacks", Type: "struct task_struct", Help: stacksHelp, Opts: stacksOpts(), Run: runStacks},
+			Descr: "print unique kernel thread stacks", Type: "struct task_struct", Help: stacksHelp, Opts: stacksOpts(), Run: runStacks, Complete: completeStacks()},
 		{Name: "findstack", Usage: ":[-v]", Descr: "find kernel thread stack", Type: "struct task_struct", Run: runFindstack,
 			Help: "Prints the stack of the thread in the kernel: where each frame is and the function. The\n" +
 				"frames come from the ORC tables in the kernel's memory; interrupts and exceptions are\n" +

@@ -88,13 +88,3 @@ func completeZone(s *core.Session, _ []string, word string) (found []core.Candid
 	}
 	return found
 }
-
-// afterOption completes the word behind an option.
-func afterOption(option string, complete func(*core.Session, []string, string) []core.Candidate) func(*core.Session, []string, string) []core.Candidate {
-	return func(s *core.Session, args []string, word string) []core.Candidate {
-		if len(args) == 0 || args[len(args)-1] != option {
-			return nil
-		}
-		return complete(s, args, word)
-	}
-}
