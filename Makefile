@@ -20,7 +20,7 @@ run: build
 test:
 	fixtures/install
 	-$(GO) run ./fixtures/guest/cmd/guest dumps
-	XMDB_NOSKIP=1 $(GO) test -timeout 30m $(TESTFLAGS) ./...
+	XMDB_NOSKIP=1 $(GO) test -timeout 45m $(TESTFLAGS) ./...
 
 # The tests' virtual machine, until interrupted: make guest MACHINE=generic
 guest:
