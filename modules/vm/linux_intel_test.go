@@ -145,7 +145,8 @@ func TestLinuxArrays(t *testing.T) {
 		{GPA: 0, Len: 0xa0000, Name: "slot 0", Prot: 7, Flags: "invalid", Host: 0x7f0000000000},
 	} {
 		got, err := g.region(slots[i], nil)
-		if want.Addr, want.Err = slots[i], mem.ErrUnmapped; err != nil || got != want {
+		want.Addr, want.Type, want.Err = slots[i], "struct kvm_memory_slot", mem.ErrUnmapped
+		if err != nil || got != want {
 			t.Errorf("slot %d: %+v, %v, want %+v", i, got, err, want)
 		}
 	}
