@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,7 +30,7 @@ var (
 // monitor carries QMP commands to a QEMU, in one way or another. Its methods may be
 // called by several goroutines.
 type monitor interface {
-	// Execute runs a command. An error is a *QMPError where QEMU refused it.
+	// Execute runs a command. An error wraps a *QMPError where QEMU refused it.
 	Execute(ctx context.Context, command string, args any, result any) error
 	// Events tells whether the listener hears of changes.
 	Events() bool
@@ -50,6 +52,8 @@ type conn struct {
 	answers chan *message
 	done    chan struct{} // closed when the reader has ended
 	err     error         // why; valid after done
+	wait    time.Duration // for an answer
+	silent  atomic.Bool   // an answer did not come in time, and none since
 }
 
 // dial connects to a QMP socket: a path (with a slash), or HOST:PORT.
@@ -64,7 +68,7 @@ func dial(ctx context.Context, addr string, event func(*message)) (*conn, error)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", addr, reasonOf(err))
 	}
-	q := &conn{name: "qmp:" + addr, c: c, event: event, answers: make(chan *message, 16), done: make(chan struct{}), pid: peer(c)}
+	q := &conn{name: "qmp:" + addr, c: c, event: event, answers: make(chan *message, 16), done: make(chan struct{}), pid: peer(c), wait: answerTime}
 	if err := q.greet(ctx); err != nil {
 		q.Close()
 		return nil, err
@@ -98,8 +102,10 @@ func (q *conn) greet(ctx context.Context) error {
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("%s: %w within %v: another client may hold the monitor (libvirt: -g virsh:DOMAIN, -g pid:PID)", q.name, ErrSilent, greetingTime)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%s: the connection was closed without a greeting", q.name)
 	case err != nil:
-		return fmt.Errorf("%s: %w", q.name, err)
+		return fmt.Errorf("%s: %w", q.name, reasonOf(err))
 	}
 	m, err := parseMessage(b)
 	if err == nil && m.QMP == nil {
@@ -143,6 +149,7 @@ func (q *conn) hand(m *message) {
 		q.event(m)
 		return
 	}
+	q.silent.Store(false)
 	select {
 	case q.answers <- m:
 	default: // answers that nobody waits for
@@ -153,6 +160,9 @@ func (q *conn) hand(m *message) {
 func (q *conn) Execute(ctx context.Context, command string, args any, result any) error {
 	q.busy.Lock()
 	defer q.busy.Unlock()
+	if q.silent.Load() {
+		return fmt.Errorf("%s: %w to a command before %s", q.name, ErrSilent, command)
+	}
 	q.lastID++
 	b, err := json.Marshal(struct {
 		Execute   string `json:"execute"`
@@ -162,9 +172,9 @@ func (q *conn) Execute(ctx context.Context, command string, args any, result any
 	if err != nil {
 		return err
 	}
-	timer := time.NewTimer(answerTime)
+	timer := time.NewTimer(q.wait)
 	defer timer.Stop()
-	q.c.SetWriteDeadline(time.Now().Add(answerTime))
+	q.c.SetWriteDeadline(time.Now().Add(q.wait))
 	if _, err := q.c.Write(append(b, '\n')); err != nil {
 		return q.lost()
 	}
@@ -172,20 +182,21 @@ func (q *conn) Execute(ctx context.Context, command string, args any, result any
 		select {
 		case m := <-q.answers:
 			if m.answers(q.lastID) {
-				return decode(m, result)
+				return decode(command, m, result)
 			}
 		case <-q.done:
 			// The answer may have come before the end did.
 			for len(q.answers) > 0 {
 				if m := <-q.answers; m.answers(q.lastID) {
-					return decode(m, result)
+					return decode(command, m, result)
 				}
 			}
 			return q.err
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
-			return fmt.Errorf("%s: %w to %s within %v", q.name, ErrSilent, command, answerTime)
+			q.silent.Store(true)
+			return fmt.Errorf("%s: %w to %s within %v", q.name, ErrSilent, command, q.wait)
 		}
 	}
 }
@@ -200,9 +211,10 @@ func (q *conn) lost() error {
 	}
 }
 
-func decode(m *message, result any) error {
+// decode gives what a command has returned.
+func decode(command string, m *message, result any) error {
 	if m.Error != nil {
-		return m.Error
+		return fmt.Errorf("%s: %w", command, m.Error)
 	}
 	if result == nil {
 		return nil

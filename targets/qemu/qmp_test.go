@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 const greeting = `{"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}, "capabilities": []}}` + "\r\n"
@@ -49,7 +51,7 @@ func TestBadServers(t *testing.T) {
 		serve func(net.Conn)
 		want  string
 	}{
-		{"closes", func(net.Conn) {}, "EOF"},
+		{"closes", func(net.Conn) {}, "the connection was closed without a greeting"},
 		{"nonsense", say("SSH-2.0-OpenSSH_9.2\r\n"), errNotQMP.Error()},
 		{"another JSON", say(`{"hello": 1}`), errNotQMP.Error()},
 		{"no object", say(`[1,2,3]`), errNotQMP.Error()},
@@ -67,7 +69,7 @@ func TestBadServers(t *testing.T) {
 			io.ReadFull(c, make([]byte, 10))
 			io.WriteString(c, `{"error": {"class": "GenericError", "desc": "not today"}}`)
 			io.Copy(io.Discard, c)
-		}, "not today"},
+		}, "qmp_capabilities: not today"},
 		{"silent", say(""), "no answer within 3s: another client may hold the monitor"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,6 +116,46 @@ func TestLateAnswers(t *testing.T) {
 	}
 	if e := <-events; e != "RTC_CHANGE" {
 		t.Errorf("event %s", e)
+	}
+}
+
+// TestSilence has a server miss the time for an answer: what is asked then fails at once,
+// until it answers again.
+func TestSilence(t *testing.T) {
+	late := make(chan struct{})
+	addr := serve(t, func(c net.Conn) {
+		io.WriteString(c, greeting)
+		in := newSplitter(c)
+		for i := 1; ; i++ {
+			if _, err := in.next(); err != nil {
+				return
+			}
+			if i == 2 {
+				<-late
+			}
+			fmt.Fprintf(c, `{"return": %d, "id": %d}`, i, i)
+		}
+	})
+	q, err := dial(context.Background(), addr, func(*message) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	q.wait = 50 * time.Millisecond
+	if err := q.Execute(context.Background(), "first", nil, nil); !errors.Is(err, ErrSilent) {
+		t.Errorf("no answer: %v", err)
+	}
+	q.wait = time.Hour
+	if err := q.Execute(context.Background(), "second", nil, nil); !errors.Is(err, ErrSilent) || !strings.Contains(err.Error(), "before second") {
+		t.Errorf("after no answer: %v", err)
+	}
+	close(late)
+	var got int
+	for end := time.Now().Add(20 * time.Second); got == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		q.Execute(context.Background(), "third", nil, &got)
+	}
+	if got != 3 {
+		t.Errorf("after a late answer: %d", got)
 	}
 }
 

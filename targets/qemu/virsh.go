@@ -64,7 +64,7 @@ func (v *virsh) Execute(ctx context.Context, command string, args any, result an
 	if err != nil {
 		return err
 	}
-	return decode(m, result)
+	return decode(command, m, result)
 }
 
 // limited is a buffer for no more than a message may have.
