@@ -153,9 +153,8 @@ func TestSecondServer(t *testing.T) {
 	good, _ := server(t, func(w http.ResponseWriter, r *http.Request) { w.Write(data) })
 	broken, _ := server(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 500) })
 	none, _ := server(t, http.NotFound)
-	dead := httptest.NewServer(http.NotFoundHandler())
-	dead.Close()
-	for name, first := range map[string]string{"404": none, "500": broken, "no server": dead.URL} {
+	const dead = "http://127.0.0.1:1" // a port that no other test is given
+	for name, first := range map[string]string{"404": none, "500": broken, "no server": dead} {
 		if _, err := client(t, first, good).Find(DebugInfo, id); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
