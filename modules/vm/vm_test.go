@@ -297,3 +297,38 @@ func TestJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestIntelExits: exits that bhyve gives to its process as the processor's, instructions
+// of its own that failed, and one that it dealt with itself of which nothing is left.
+func TestIntelExits(t *testing.T) {
+	var at [4]uint64
+	s := changed(t, "intel", illumos.KernelPages, func(sys *illumos.System) {
+		for i := range at {
+			c := sys.VMs[0].VCPUs[i]
+			at[i] = c.Addr
+			c.Set("exitinfo.exitcode", sys.Const("VM_EXITCODE_VMX"))
+		}
+		exit := func(i int, reason uint32, qualification uint64) illumos.Obj {
+			return sys.VMs[0].VCPUs[i].Member("exitinfo.u").Set("vmx.exit_reason", reason).Set("vmx.exit_qualification", qualification)
+		}
+		exit(0, 49, 0xfee00000)
+		exit(1, 0x80000021, 4)
+		exit(2, ^uint32(0), ^uint64(0)).Set("vmx.inst_type", 2).Set("vmx.inst_error", 7)
+		// It was sent back before it came to the guest: the union has an access to a port.
+		exit(3, 0x10058, 0).Member("inout").Set("port", 0x3f8)
+		sys.VMs[0].VCPUs[3].Set("exitinfo.exitcode", sys.Const("VM_EXITCODE_BOGUS"))
+	})
+	for i, want := range []string{`VMX \(EPT_MISCONFIG qualification fee00000\)`, `VMX \(INVAL_VMCS \(entry failed\) qualification 4\)`, `VMX \(VMLAUNCH failed, error 7\)`, `BOGUS`} {
+		s.Run(fmt.Sprintf("%x::vcpu -v", at[i])).OK().Match(`last exit: ` + want + `$`)
+	}
+}
+
+// TestSlotFlags: a slot of illumos-kvm's that is being removed, and one whose pages that
+// are written to are noted.
+func TestSlotFlags(t *testing.T) {
+	s := changed(t, "intel", illumos.KernelPages, func(sys *illumos.System) {
+		kvm(sys).Mem[0].Set("flags", 2)
+		kvm(sys).Mem[1].Set("flags", 1)
+	})
+	s.Run("::vmmem").Match(`^\S+ kvm0 .* slot 0 .* invalid$`).Match(`^\S+ kvm0 .* slot 1 .* log-dirty$`)
+}
