@@ -20,7 +20,7 @@ const (
 	nvListArray    = 20
 	nvBool         = 21
 	nvBoolArray    = 24
-	maxNVPairs     = 1 << 20
+	maxNVPairs     = 1 << 18
 	maxNVPair      = 64 << 20
 	nvNameOffset   = 16
 	nvStringsPoint = 8 // bytes for each string before those of a string array

@@ -17,7 +17,7 @@ type NVPrinter struct {
 	Quiet   bool // only names and values
 
 	path  []uint64 // the lists that the list shown is in
-	pairs int
+	parts int      // lists and pairs so far
 }
 
 // List prints the pairs of the nvlist_t at an address.
@@ -31,6 +31,12 @@ func (s *NVPrinter) view() *View { return Of(s.C.Session) }
 func (s *NVPrinter) list(at uint64, path string) error {
 	if slices.Contains(s.path, at) {
 		return fmt.Errorf("nvlist at %x is in itself", at)
+	}
+	if s.C.Err() != nil {
+		return core.ErrIntr
+	}
+	if s.parts++; s.parts > maxNVPairs {
+		return fmt.Errorf("nvlist at %x: there are more than %d lists and pairs", at, maxNVPairs)
 	}
 	s.path = append(s.path, at)
 	defer func() { s.path = s.path[:len(s.path)-1] }()
@@ -57,8 +63,8 @@ func (s *NVPrinter) pair(at uint64, path string) error {
 	if err != nil {
 		return err
 	}
-	if s.pairs++; s.pairs > maxNVPairs {
-		return fmt.Errorf("nvpair at %x: there are more than %d", at, maxNVPairs)
+	if s.parts++; s.parts > maxNVPairs {
+		return fmt.Errorf("nvpair at %x: there are more than %d lists and pairs", at, maxNVPairs)
 	}
 	if s.C.Opts.JSON {
 		return s.record(at, path+p.Name, p)

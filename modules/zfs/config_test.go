@@ -44,3 +44,23 @@ func TestConfig(t *testing.T) {
 		}
 	})
 }
+
+// TestConfigLattice is of a configuration of lists each of which has the next one twice:
+// there are far more ways through them than lists.
+func TestConfigLattice(t *testing.T) {
+	_, s := changed(t, func(sys *illumos.System) {
+		inner := sys.NVList(illumos.NVList{{Name: "end", Value: uint64(1)}})
+		for range 30 {
+			list := sys.NVList(illumos.NVList{{Name: "l", Value: []illumos.NVList{{}, {}}}})
+			pair := sys.At("i_nvp_t", sys.At("nvpriv_t", list.Get("nvl_priv")).Get("nvp_list")).Ref("nvi_nvp")
+			for i := range uint64(2) { // behind the head and the name, in whole words
+				sys.PutU64(pair+16+8+8*i, inner.Addr)
+			}
+			inner = list
+		}
+		pool(sys, "zones").Set("spa_config", inner)
+	})
+	if r := s.Run(hexCmd(pool(illumos.SystemOf(t, "storage"), "zones").Addr, "::spa_config")); !strings.Contains(r.Err, "there are more than 262144 lists and pairs") {
+		t.Errorf("%d bytes, %s", len(r.Out), r.Err)
+	}
+}
