@@ -90,7 +90,7 @@ func reference(src string) (out string, ok bool) {
 	}()
 	L := glua.NewState(glua.Options{SkipOpenLibs: true})
 	defer L.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	L.SetContext(ctx)
 	for _, open := range []glua.LGFunction{glua.OpenBase, glua.OpenTable, glua.OpenMath} {
