@@ -54,6 +54,16 @@ func (k *LinuxKernel) Info(o *sym.Object) *Info {
 	return f.info
 }
 
+// vmlinuxPlaces are where packages and builds put the file, by the kernel's release. The
+// directories by build-id are looked into with the first.
+var vmlinuxPlaces = []string{
+	"/usr/lib/debug/boot/vmlinux-%s",        // Debian, Ubuntu
+	"/usr/lib/debug/lib/modules/%s/vmlinux", // Fedora, Red Hat
+	"/boot/vmlinux-%s",                      // SUSE
+	"/lib/modules/%s/vmlinux",
+	"/lib/modules/%s/build/vmlinux", // one's own build; Arch
+}
+
 // findVmlinux looks for the file. One of another build is not used: its types and lines
 // would be lies.
 func (k *LinuxKernel) findVmlinux() *Found {
@@ -73,12 +83,9 @@ func (k *LinuxKernel) findVmlinux() *Found {
 	if k.main.BuildID == "" {
 		return nil
 	}
-	u, _ := k.Utsname()
-	for _, path := range []string{"/usr/lib/debug/boot/vmlinux-" + u.Release, "/usr/lib/debug/lib/modules/" + u.Release + "/vmlinux"} {
-		if u.Release == "" {
-			break
-		}
-		if found := f.files.Get(path, k.main.BuildID); found.Set != nil && found.Verified {
+	u, _ := k.bannerName() // where a name lies in init_uts_ns may be in this very file
+	for _, place := range vmlinuxPlaces {
+		if found := f.files.Get(fmt.Sprintf(place, u.Release), k.main.BuildID); found.Set != nil && found.Verified {
 			return found
 		}
 	}

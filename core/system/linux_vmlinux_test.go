@@ -77,3 +77,34 @@ func TestLinuxVmlinux(t *testing.T) {
 		t.Errorf("a file that is not there: %q", k.Warnings())
 	}
 }
+
+// TestLinuxVmlinuxPlaces finds the file where packages put it and by its build-id, below a
+// root directory.
+func TestLinuxVmlinuxPlaces(t *testing.T) {
+	const id = "00112233445566778899aabbccddeeff00112233"
+	file, other := makeVmlinux(t, id), makeVmlinux(t, strings.Repeat("ab", 20))
+	m := linuxmem.New(linuxmem.Options{KASLR: 0x1c00000, Symbols: 2200, Absolute: true})
+	for _, place := range []string{
+		"usr/lib/debug/boot/vmlinux-6.1.0-test", "usr/lib/debug/lib/modules/6.1.0-test/vmlinux", "boot/vmlinux-6.1.0-test",
+		"lib/modules/6.1.0-test/build/vmlinux", "usr/lib/debug/.build-id/00/" + id[2:] + ".debug", "nowhere/vmlinux",
+	} {
+		root := t.TempDir()
+		for path, from := range map[string]string{place: file, "lib/modules/6.1.0-test/vmlinux": other} {
+			to := filepath.Join(root, path)
+			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Link(from, to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k, err := system.NewLinuxKernel(t.Context(), machine{m: m, info: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.UseFiles(system.NewFiles(root), "")
+		if found := k.DebugData(k.Main()) != nil; found != (place != "nowhere/vmlinux") {
+			t.Errorf("%s: found: %v; %q", place, found, k.Warnings())
+		}
+	}
+}
