@@ -42,6 +42,9 @@ func (k *LinuxKernel) Utsname() (Utsname, error) {
 		s, _, _ := bytes.Cut(b[:linuxNameLen], []byte{0})
 		*f, b = string(s), b[linuxNameLen:]
 	}
+	if u.Release == "" {
+		return k.bannerName()
+	}
 	return u, nil
 }
 
