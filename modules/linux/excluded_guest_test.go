@@ -33,6 +33,11 @@ func TestExcludedPages(t *testing.T) {
 	}
 	// The CPU that panicked was where no unwind entry tells of the stack.
 	part.Run("::stacks -c __crash_kexec").OK().Match(`\bpanic\+`).Match(`sysrq_handle_crash\+`).Match(`entry_SYSCALL_64_after_hwframe\+`)
+	// That it can run makes the thread that a CPU has for when there is nothing to run
+	// not interesting.
+	if out := part.Run("::stacks -i").OK().Match(`\bpanic\+`).Out; strings.Contains(out, "cpu_startup_entry") {
+		t.Errorf("::stacks -i has idle CPUs:\n%s", out)
+	}
 	// Arguments are in user memory: those that are not there are a name in brackets.
 	names := map[bool]int{}
 	want, got := strings.Split(whole.Run("::ps -f").OK().Out, "\n"), strings.Split(part.Run("::ps -f").OK().Out, "\n")

@@ -33,7 +33,7 @@ func TestBusyGuest(t *testing.T) {
 	const rounds = 12
 	waited := false
 	for _, cmd := range []string{
-		"::ps -fzn", "::ps -t", "::ptree", "::thread", "::stacks", "::walk proc | ::files", "::netstat -a", "::net", "::zone", "::runq", "::mounts -a",
+		"::ps -fzn", "::ps -t", "::ptree", "::thread", "::stacks", "::blocked -v", "::walk proc | ::files", "::netstat -a", "::net", "::zone", "::runq", "::mounts -a",
 		"::slabs", "::timers", "::irqs", "::dmesg", "::modinfo", "::walk thread | ::findstack", "::cpuinfo -v",
 	} {
 		whole := 0

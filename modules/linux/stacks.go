@@ -120,9 +120,9 @@ func (l *linuxThreads) Stack(addr uint64) (stacks.Stack, error) {
 // a lock.
 func (l *linuxThreads) Interesting(s *stacks.Stack) bool {
 	switch threadStates[s.State] {
-	case "RUN", "DISK", "STOPPED", "TRACED":
+	case "DISK", "STOPPED", "TRACED":
 		return true
-	case "ONCPU":
+	case "RUN", "ONCPU": // a CPU's idle thread can always run
 		return !slices.ContainsFunc(s.Frames, l.idles)
 	case "SLEEP":
 		return slices.Contains(lockKinds, l.Sobj(s.Sobj))
