@@ -23,6 +23,11 @@ type sharedMSR struct {
 	Data  kernel.Field `ctf:"data"`
 }
 
+// kvmHeld is whether a vCPU's thread is in KVM: vcpu_load takes the mutex.
+type kvmHeld struct {
+	Owner kernel.Field `ctf:"mutex._opaque[0]"`
+}
+
 // mpStates are the values of mp_state (kvm.h).
 var mpStates = []string{"running", "uninitialized", "init", "halted", "sipi"}
 
@@ -39,8 +44,12 @@ func (g *kvmVM) vcpu(m *Machine, at uint64) (*VCPU, error) {
 	if s := l.MPState.Of(b); s < uint64(len(mpStates)) {
 		c.State = mpStates[s]
 	}
-	if c.State == "running" && c.HostCPU < 0 {
-		c.State = "sleeping" // it may run, and its thread is elsewhere
+	if c.State == "running" && c.HostCPU < 0 { // loaded into none
+		x, err := kernel.Lay[kvmHeld](g.v, "struct kvm_vcpu")
+		if err != nil {
+			return nil, err
+		}
+		c.State = pick(x.Owner.Of(b) != 0, "sleeping", "frozen")
 	}
 	c.Exit = g.lastExit(at, l.Run.Of(b))
 	c.Events, err = g.events(l, b)

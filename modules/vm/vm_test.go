@@ -164,6 +164,11 @@ func vcpuLine(host string, m *illumos.BuiltVM, i int) string {
 	if c.Halted {
 		st = "halted"
 	}
+	if m.Kind == "kvm" && st == "running" && c.HostCPU < 0 {
+		if st = "frozen"; c.Kthread != nil {
+			st = "sleeping"
+		}
+	}
 	return fmt.Sprintf("%016x %3d %-9s %3s %-16s %-18s %-17s %-16s %s\n", c.Addr, i, st, cpu, thread, exit, rip, cr3, pending(host, m, c))
 }
 
@@ -331,4 +336,16 @@ func TestSlotFlags(t *testing.T) {
 		kvm(sys).Mem[1].Set("flags", 1)
 	})
 	s.Run("::vmmem").Match(`^\S+ kvm0 .* slot 0 .* invalid$`).Match(`^\S+ kvm0 .* slot 1 .* log-dirty$`)
+}
+
+// TestKVMStates: a vCPU of illumos-kvm's that may run and is loaded into no processor is
+// with its process, or its thread sleeps in KVM and holds it.
+func TestKVMStates(t *testing.T) {
+	var held, free uint64
+	s := changed(t, "intel", illumos.KernelPages, func(sys *illumos.System) {
+		list := kvm(sys).VCPUs
+		held, free = list[1].Set("arch.mp_state", 0).Addr, list[2].Addr
+	})
+	s.Run(fmt.Sprintf("%x::vcpu", held)).OK().Match(`^\S+ +1 sleeping `)
+	s.Run(fmt.Sprintf("%x::vcpu", free)).OK().Match(`^\S+ +2 frozen `)
 }
