@@ -164,6 +164,7 @@ func (f *linuxFinder) byPlace() (*linuxImage, error) {
 	tried := 0
 	ranges := f.ranges()
 	limit := newSearchLimit(f.ctx, f.mem, ranges)
+	limit.least *= placesWorth
 	defer limit.end()
 	for _, r := range ranges {
 		for at := (uint64(r.Base) + imageAlign - 1) &^ (imageAlign - 1); r.Contains(mem.Addr(at)); at += imageAlign {
@@ -184,6 +185,10 @@ func (f *linuxFinder) byPlace() (*linuxImage, error) {
 	}
 	return nil, errors.New("no image begins where one may be loaded")
 }
+
+// placesWorth is how many times as much memory is gone through by the places alone, of
+// which no more than a few bytes are read, as where all of it is read.
+const placesWorth = 32
 
 // maxTried bounds how often an image is looked into that is none: it costs a search of
 // all that one may take.
