@@ -60,10 +60,14 @@ func dial(ctx context.Context, addr string, wait time.Duration) (*conn, error) {
 		}
 		return nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
+	return newConn(c, wait), nil
+}
+
+func newConn(c net.Conn, wait time.Duration) *conn {
 	q := &conn{c: c, packets: make(chan []byte, 64), done: make(chan struct{}), wait: wait}
 	q.acks.Store(true)
 	go q.read()
-	return q, nil
+	return q
 }
 
 // read hands on packets until the stream ends.

@@ -123,10 +123,16 @@ func (t *Target) tell(text string) {
 	}
 }
 
-// News implements core.Restarter.
+// News implements core.Restarter. A machine that somebody else has halted is asked for a
+// word: if that one has let it go since, this halts it, which is how it shows.
 func (t *Target) News() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.state.foreign && t.state.gone == nil && !t.closed {
+		if _, err := t.q.ask("qC"); err != nil {
+			t.failed(err)
+		}
+	}
 	news := t.news
 	t.news = nil
 	return news

@@ -103,19 +103,33 @@ func Open(ctx context.Context, addr string, o Options) (*Target, error) {
 	if o.Wait == 0 {
 		o.Wait = answerTime
 	}
-	t := &Target{name: "gdb:" + addr, bhyve: o.Bhyve, points: map[uint64]*point{}, abandoned: make(chan struct{}), onHold: o.Hold}
-	if o.Bhyve {
-		t.name, t.onHold = "bhyve:"+addr, nil
-	}
+	t := newTarget(addr, o)
 	t.hold(true)
 	q, err := dial(ctx, addr, o.Wait)
 	if err != nil {
 		return nil, t.cut(ctx, addr, err)
 	}
+	if err := t.begin(ctx, q); err != nil {
+		return nil, fmt.Errorf("%s: %w", t.name, t.cut(ctx, addr, err))
+	}
+	return t, nil
+}
+
+func newTarget(addr string, o Options) *Target {
+	t := &Target{name: "gdb:" + addr, bhyve: o.Bhyve, points: map[uint64]*point{}, abandoned: make(chan struct{}), onHold: o.Hold}
+	if o.Bhyve {
+		t.name, t.onHold = "bhyve:"+addr, nil
+	}
+	return t
+}
+
+// begin has the session's beginning on a connection, which an error or the context's end
+// closes.
+func (t *Target) begin(ctx context.Context, q *conn) error {
 	t.q = q
 	end := context.AfterFunc(ctx, func() { q.c.Close() })
 	t.mu.Lock()
-	err = t.greet()
+	err := t.greet()
 	q.ran = func() { // whoever had halted it has let it go
 		t.ran()
 		t.state.foreign, t.state.ran = false, true
@@ -125,10 +139,10 @@ func Open(ctx context.Context, addr string, o Options) (*Target, error) {
 	end()
 	if err != nil {
 		t.Close()
-		return nil, fmt.Errorf("%s: %w", t.name, t.cut(ctx, addr, err))
+		return err
 	}
 	t.Settle()
-	return t, nil
+	return nil
 }
 
 // cut is how Open fails. Where its context ended, the connection was cut, it may be with
@@ -148,7 +162,9 @@ func (t *Target) cut(ctx context.Context, addr string, err error) error {
 
 // greet learns what the stub can do, and where memory is.
 func (t *Target) greet() error {
-	if err := t.stub.learn(t.q, t.bhyve); err != nil {
+	if err := t.stub.learn(t.q, t.bhyve); errors.Is(err, ErrSilent) {
+		return fmt.Errorf("%w: another client may hold it", err)
+	} else if err != nil {
 		return err
 	}
 	t.physMode = t.stub.physMode
