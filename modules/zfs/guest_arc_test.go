@@ -15,7 +15,13 @@ import (
 // TestGuestDatasetsInARC takes the blocks of the pools' own dnodes out of the dbufs of a
 // real guest: the ARC has them too, and what nobody holds is found all the same.
 func TestGuestDatasetsInARC(t *testing.T) {
-	s, m := modtest.OpenSpoilt(t, guest.Dumps(t, guest.Main).File(guest.ELF), linux.Module(), zfs.Module())
+	for name, machine := range poolMachines {
+		t.Run(name, func(t *testing.T) { testDatasetsInARC(t, guest.Dumps(t, machine).File(guest.ELF)) })
+	}
+}
+
+func testDatasetsInARC(t *testing.T, path string) {
+	s, m := modtest.OpenSpoilt(t, path, linux.Module(), zfs.Module())
 	want := s.Run("::zfs_datasets -s").OK().Out
 	roots := s.Run("::walk spa | ::print -a spa_t spa_dsl_pool->dp_meta_objset->os_meta_dnode.dnh_dnode->dn_dbufs.avl_root | ::vtop").OK().Out
 	for _, pa := range regexp.MustCompile(`physical (\w+)`).FindAllStringSubmatch(roots, -1) {
