@@ -23,15 +23,23 @@
 // so that it is switched off before the machine runs and at the end. QEMU gives zeros
 // for addresses without memory and disturbs devices: `info mtree -f`, through qRcmd,
 // tells where memory is, and nothing else is read. Other stubs read virtual memory of
-// the processor chosen by Hg; physical memory fails with a reason. Requests ask for at
+// the processor chosen by Hg: for the kernel's half one that is in the kernel, as a
+// process' table may lack it. Physical memory fails with a reason there. Requests ask for at
 // most half a packet and never cross a page; QEMU gets 64 at once.
+//
+// # Writing
+//
+// Memory by M packets, registers by P (else one G) of a machine that is halted, read back
+// afterwards. Software breakpoints, which may be in memory, are out for as long. bhyve
+// writes virtual memory and no registers. Under TCG QEMU keeps the arithmetic flags
+// elsewhere than where P eflags puts them.
 //
 // # Leaving
 //
 // Breakpoints and watchpoints are taken out, the mode is reset, and D lets the machine
 // go on unless it was halted before. The same happens on SIGTERM (Abandon). A debugger
-// that is killed while the machine is halted leaves it so: QEMU goes on by QMP's cont
-// or the next debugger's detach.
+// that is killed while the machine is halted leaves it so, and breakpoints in it: LetGo
+// is for another process to call, which Options.Hold keeps informed.
 //
 // # Breakpoints
 //
@@ -60,6 +68,6 @@
 //
 // # Not handled
 //
-// Writing memory and registers. Machines other than x86. Non-stop mode. Kinds of
+// Machines other than x86. Non-stop mode. Kinds of
 // breakpoints whose length is not 1.
 package gdbstub

@@ -34,8 +34,14 @@
 //
 // Moment advances while the machine runs. Events (STOP, RESUME, RESET, SHUTDOWN) keep
 // the state without asking. Halt remembers that the machine ran; Close, Release and
-// Abandon then resume it, so that only a debugger that is killed (SIGKILL) leaves it
-// stopped. A machine that somebody else has stopped stays stopped.
+// Abandon then resume it; LetGoQMP and LetGoVirsh are for another process to call should
+// the debugger be killed, which OnHold keeps informed. A machine that somebody else has stopped stays stopped.
+//
+// # Writing
+//
+// Where memory is a file or the process' memory it can be written to, behind QEMU's back:
+// translated code (TCG) and the log of a migration do not learn of it. The monitor writes
+// neither memory nor registers.
 //
 // # Sources
 //
