@@ -65,6 +65,11 @@ func (s *arcStats) value(off, last uint64) (uint64, error) {
 		return uint64(n), err
 	}
 	name := strings.TrimPrefix(member, "arcstat_")
+	if sum, ok := s.sums["arcstat_hash_elements"]; ok && name == "hash_elements_max" {
+		// A counter that CPUs have parts of has no greatest value: what is read is its value.
+		n, err := perCPUCounter(s.v, s.k, sum.addr)
+		return uint64(n), err
+	}
 	if n, ok, err := s.ofState(name); ok || err != nil {
 		return n, err
 	}
@@ -183,12 +188,12 @@ func isBytes(c *core.Ctx, name string) bool {
 		return false
 	}
 	switch name {
-	case "pd", "pm", "arc_dnode_limit", "arc_need_free", "arc_sys_free", "arc_tempreserve", "arc_loaned_bytes", "meta_limit":
+	case "arc_dnode_limit", "arc_need_free", "arc_sys_free", "arc_tempreserve", "arc_loaned_bytes", "meta_limit":
 		return true
 	case "l2_data_to_meta_ratio":
 		return false
 	}
-	for _, end := range []string{"size", "_bytes", "_evictable_data", "_evictable_metadata"} {
+	for _, end := range []string{"size", "_bytes", "_data", "_metadata"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}

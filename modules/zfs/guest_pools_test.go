@@ -72,6 +72,13 @@ func testGuestDevices(t *testing.T, s *realPools) {
 		}
 		// what ::spa -v prints is the same, with headings
 		out := s.Run(s.pool(name) + "::spa -v").OK().Out
+		last := "IOCTL"
+		if !strings.HasPrefix(s.version(), "2.1.") {
+			last = "FLUSH"
+		}
+		if head := s.Run(s.pool(name) + "::spa_vdevs -e").OK().Out; !strings.Contains(head, "       CLAIM        "+last+"\n") {
+			t.Errorf("kinds of I/O, without %s:\n%.400s", last, head)
+		}
 		for _, r := range got {
 			if !strings.Contains(out, strings.TrimPrefix(r.str("addr"), "0x")+" "+r.str("state")) {
 				t.Errorf("::spa -v has no %v:\n%s", r, out)
@@ -135,27 +142,34 @@ func TestGuestScans(t *testing.T) { onPools(t, testGuestScans) }
 
 func testGuestScans(t *testing.T, s *realPools) {
 	section := s.d.Before.Section(t, "zpool-status")
-	total := regexp.MustCompile(`issued at \S+, (\S+) total`).FindStringSubmatch(section)
-	done := regexp.MustCompile(`scrub repaired 0B in \S+ with 0 errors on \w+ (\w+) +(\d+) (\S+) (\d+)`).FindStringSubmatch(section)
-	since := regexp.MustCompile(`scrub in progress since \w+ (\w+) +(\d+) (\S+) (\d+)`).FindStringSubmatch(section)
+	total := regexp.MustCompile(`issued at \S+, (\S+) total|/ (\S+) issued`).FindStringSubmatch(section)
+	done := regexp.MustCompile(`scrub repaired 0B in \S+ with 0 errors on ` + scanTime).FindStringSubmatch(section)
+	since := regexp.MustCompile(`scrub in progress since ` + scanTime).FindStringSubmatch(section)
 	if total == nil || done == nil || since == nil {
 		t.Fatalf("zpool status says\n%s", section)
 	}
-	when := func(m []string) string { // the guest's zone is UTC, we print our own
-		at, err := time.Parse("2006 Jan 2 15:04:05", fmt.Sprintf("%s %s %s %s", m[4], m[1], m[2], m[3]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return at.Local().Format("2006 Jan _2 15:04:05")
-	}
-	want := fmt.Sprintf("\n    scan: scrub in progress since %s, 0 scanned, 0 issued, %s in all, 0 repaired, 0 errors\n", when(since), total[1])
+	want := fmt.Sprintf("\n    scan: scrub in progress since %s, 0 scanned, 0 issued, %s in all, 0 repaired, 0 errors\n", ourTime(t, since), total[1]+total[2])
 	if out := s.Run(s.pool("dpool") + "::spa -v").OK().Out; !strings.Contains(out, want) {
 		t.Errorf("%s, want %s", out, want)
 	}
-	want = fmt.Sprintf("\n    scan: scrub finished %s, 0 repaired, 0 errors\n", when(done))
+	want = fmt.Sprintf("\n    scan: scrub finished %s, 0 repaired, 0 errors\n", ourTime(t, done))
 	if out := s.Run(s.pool("tank") + "::spa -v").OK().Out; !strings.Contains(out, want) {
 		t.Errorf("%s, want %s", out, want)
 	}
+}
+
+// scanTime is a regular expression of what zpool status says of when a scan was.
+const scanTime = `\w+ (\w+) +(\d+) (\S+) (\d+)`
+
+// ourTime is what ::spa -v prints for what scanTime has matched: the guest's zone is UTC, we
+// print our own.
+func ourTime(t testing.TB, m []string) string {
+	t.Helper()
+	at, err := time.Parse("2006 Jan 2 15:04:05", fmt.Sprintf("%s %s %s %s", m[4], m[1], m[2], m[3]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at.Local().Format("2006 Jan _2 15:04:05")
 }
 
 // free is a device's or pool's free space by zpool list -vp.
@@ -231,6 +245,7 @@ func testGuestSpace(t *testing.T, s *realPools) {
 			t.Errorf("%s has no metaslab in memory", name)
 		}
 	}
+	s.cloned("tank")
 	active := 0
 	for _, ms := range s.addrs(s.pool("tank") + "::walk metaslab") {
 		at, _, _ := strings.Cut(s.Run(ms+"::print -a metaslab_t ms_weight").OK().Out, " ")
@@ -240,6 +255,25 @@ func testGuestSpace(t *testing.T, s *realPools) {
 	}
 	if active != 1 {
 		t.Errorf("%d metaslabs of tank are active for allocations, want 1", active)
+	}
+}
+
+// cloned compares what zpool get says of cloned blocks, where OpenZFS has them.
+func (s *realPools) cloned(pool string) {
+	s.t.Helper()
+	space := map[string]record{}
+	for _, r := range records(s.t, s.Session, s.pool(pool)+"::spa_space -b") {
+		space[r.str("name")] = r
+	}
+	rows := s.d.Before.Rows(s.t, "zpool-get")
+	for property, name := range map[string]string{"bcloneused": "brt_usedspace", "bclonesaved": "brt_savedspace"} {
+		i := slices.IndexFunc(rows, func(f []string) bool { return f[0] == pool && f[1] == property })
+		switch {
+		case i < 0 && space[name] != nil:
+			s.t.Errorf("%s has no %s, but %v", pool, property, space[name])
+		case i >= 0 && (rows[i][2] == "0" || space[name].str("bytes") != rows[i][2]):
+			s.t.Errorf("%s has %s %s, but %v", pool, property, rows[i][2], space[name])
+		}
 	}
 }
 

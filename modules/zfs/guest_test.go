@@ -23,7 +23,7 @@ type realPools struct {
 }
 
 // poolMachines are the machines with real pools.
-var poolMachines = map[string]guest.Machine{"main": guest.Main}
+var poolMachines = map[string]guest.Machine{"main": guest.Main, "backports": guest.BackportsKernel}
 
 // onPools runs a test on a dump of each machine with real pools.
 func onPools(t *testing.T, test func(t *testing.T, s *realPools)) {
@@ -93,6 +93,18 @@ func (s *realPools) pool(name string) string {
 		}
 	}
 	s.t.Fatalf("no pool %s", name)
+	return ""
+}
+
+// version is that of the guest's module zfs.
+func (s *realPools) version() string {
+	s.t.Helper()
+	for _, f := range s.d.Before.Rows(s.t, "zpool-version") {
+		if v, ok := strings.CutPrefix(f[0], "zfs-kmod-"); ok {
+			return v
+		}
+	}
+	s.t.Fatal("the guest does not say which OpenZFS it has")
 	return ""
 }
 

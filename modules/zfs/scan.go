@@ -1,10 +1,11 @@
 package zfs
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/xmdb/xmdb/core"
-	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/modules/kernel"
 )
 
@@ -54,10 +55,7 @@ func showScan(c *core.Ctx, v *kernel.View, spa, dsl uint64) error {
 	if err != nil {
 		return err
 	}
-	what := "scrub"
-	if enumerator(v, "enum pool_scan_func", "POOL_SCAN_", l.Func.Of(b)) == "RESILVER" {
-		what = "resilver"
-	}
+	what := strings.ToLower(cmp.Or(enumerator(v, "enum pool_scan_func", "POOL_SCAN_", l.Func.Of(b)), "scan"))
 	errors := fmt.Sprintf("%d errors", l.Errors.Of(b))
 	switch state := enumerator(v, "enum dsl_scan_state", "DSS_", l.State.Of(b)); state {
 	case "SCANNING":
@@ -65,12 +63,34 @@ func showScan(c *core.Ctx, v *kernel.View, spa, dsl uint64) error {
 		if t := p.Pause.Of(pb); t != 0 {
 			how, since = "paused", t
 		}
-		c.Printf("scan: %s %s since %Y, %s scanned, %s issued, %s in all, %s repaired, %s\n", what, how, since, out.NiceNum(l.Seen.Of(b)),
-			out.NiceNum(p.Issued.Of(pb)+l.Before.Of(b)), out.NiceNum(l.Total.Of(b)), out.NiceNum(l.Fixed.Of(b)), errors)
+		c.Printf("scan: %s %s since %Y, %s scanned, %s issued, %s in all, %s repaired, %s\n", what, how, since, zpoolSize(l.Seen.Of(b)),
+			zpoolSize(p.Issued.Of(pb)+l.Before.Of(b)), zpoolSize(l.Total.Of(b)), zpoolSize(l.Fixed.Of(b)), errors)
 	case "FINISHED":
-		c.Printf("scan: %s finished %Y, %s repaired, %s\n", what, l.End.Of(b), out.NiceNum(l.Fixed.Of(b)), errors)
+		c.Printf("scan: %s finished %Y, %s repaired, %s\n", what, l.End.Of(b), zpoolSize(l.Fixed.Of(b)), errors)
 	case "CANCELED":
 		c.Printf("scan: %s canceled %Y\n", what, l.End.Of(b))
 	}
 	return nil
+}
+
+// zpoolSize is a number of bytes as zpool(8) prints it: rounded, where MDB truncates, to as
+// many decimals as five characters have room for.
+func zpoolSize(n uint64) string {
+	const units = "KMGTPE"
+	unit, whole := 0, n
+	for ; whole >= 1024 && unit < len(units); unit++ {
+		whole /= 1024
+	}
+	if unit == 0 {
+		return fmt.Sprint(n)
+	}
+	if n == whole<<(10*unit) {
+		return fmt.Sprintf("%d%c", whole, units[unit-1])
+	}
+	for decimals := 2; ; decimals-- {
+		s := fmt.Sprintf("%.*f%c", decimals, float64(n)/float64(uint64(1)<<(10*unit)), units[unit-1])
+		if len(s) <= 5 || decimals == 0 {
+			return s
+		}
+	}
 }

@@ -13,7 +13,7 @@ import (
 func spaceDcmds() []*core.Dcmd {
 	return []*core.Dcmd{
 		{Name: "spa_space", Usage: ":[-b]", Descr: "print spa_t on-disk space usage", Type: "spa_t", Run: noArgs(runSpaSpace),
-			Help: "Prints what a pool uses on its devices, what is about to be written, and what its\nmetaslabs have free and in which state: allocated in each transaction group, being\nfreed, freed, deferred, not flushed. In megabytes.\n",
+			Help: "Prints what a pool uses on its devices, what is about to be written, and what its\nmetaslabs have free and in which state: allocated in each transaction group, being\nfreed, freed, deferred, not flushed. In megabytes. Of OpenZFS since 2.2 also what is\ncloned, and what that saves.\n",
 			Opts: []core.Opt{{Letter: 'b', Help: "in bytes"}}},
 	}
 }
@@ -75,10 +75,14 @@ func runSpaSpace(c *core.Ctx) error {
 	for _, f := range append(list, more...) {
 		f.show(c)
 	}
+	cloned, err := clonedSpace(v, c.Addr)
+	for _, f := range cloned {
+		f.show(c)
+	}
 	if failed != nil {
 		return fmt.Errorf("can't walk metaslabs: %w", failed)
 	}
-	return nil
+	return err
 }
 
 func (f spaceFigure) show(c *core.Ctx) {
