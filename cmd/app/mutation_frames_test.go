@@ -1,11 +1,6 @@
 package app
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/xmdb/xmdb/core"
@@ -45,24 +40,5 @@ func TestMutatedProgramFrames(t *testing.T) {
 		t.Skip("80 damaged programs take ten seconds (-short)")
 	}
 	s := fixtures.Build(t, "c/dwarf5")
-	dir := t.TempDir()
-	dump, err := os.ReadFile(s.Core)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sweep(t, s.Exe, 25, lines(frameCommands, s), func(m *fixtures.Mutation, worker int) core.Target {
-		path := filepath.Join(dir, fmt.Sprint(worker))
-		data, err := io.ReadAll(io.NewSectionReader(m, 0, m.Size))
-		if err != nil {
-			panic(err)
-		}
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			panic(err)
-		}
-		target, err := elfcore.OpenAt("core", bytes.NewReader(dump), int64(len(dump)), elfcore.Options{Program: path, Files: system.NewFiles("")})
-		if err != nil {
-			return nil
-		}
-		return target
-	})
+	sweepProgram(t, s, 25, lines(frameCommands, s))
 }

@@ -422,14 +422,19 @@ func TestMutatedProgramOfCore(t *testing.T) {
 		t.Skip("2,000 damaged programs take a minute (-short)")
 	}
 	s := fixtures.Build(t, "c/small")
+	commands := lines("$C\n::walk thread | ::findstack\n::frame 1\n::locals\nHEAD::print -at struct node\nHEAD::list node_t next | ::count\n::nm | ::count", s)
+	sweepProgram(t, s, 8, commands)
+}
+
+// sweepProgram opens the core with its program damaged. Programs are opened by path: these
+// are small.
+func sweepProgram(t *testing.T, s fixtures.Subject, every int, commands []string) {
 	dir := t.TempDir()
 	dump, err := os.ReadFile(s.Core)
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands := lines("$C\n::walk thread | ::findstack\n::frame 1\n::locals\nHEAD::print -at struct node\nHEAD::list node_t next | ::count\n::nm | ::count", s)
-	sweep(t, s.Exe, 8, commands, func(m *fixtures.Mutation, worker int) core.Target {
-		// Programs are opened by path: this one is small.
+	sweep(t, s.Exe, every, commands, func(m *fixtures.Mutation, worker int) core.Target {
 		path := filepath.Join(dir, fmt.Sprint(worker))
 		data, err := io.ReadAll(io.NewSectionReader(m, 0, m.Size))
 		if err != nil {

@@ -168,24 +168,22 @@ func walkPorts(c *core.Ctx, proc mem.Addr, has bool) iter.Seq2[core.Elem, error]
 	if !has {
 		return noWalk[core.Elem](fmt.Errorf("port walk doesn't support global walks"))
 	}
+	open := walkFiles(func(fp uint64) bool { return fp != 0 })
 	return func(yield func(core.Elem, error) bool) {
 		v := viewOf(c)
-		files, err := v.descriptors(uint64(proc))
-		if err != nil {
-			yield(core.Elem{}, err)
-			return
-		}
 		t := v.typeOrNil("struct port")
-		for _, fp := range files {
-			if fp == 0 {
-				continue
-			}
+		for e, err := range open(c, proc, true) {
 			var f struct {
 				Type uint32 `ctf:"f_vnode->v_type"`
 				Data uint64 `ctf:"f_vnode->v_data"`
 			}
-			if err := v.load("file_t", fp, &f); err != nil {
-				yield(core.Elem{}, badRead("vnode of file", fp, err))
+			if err == nil {
+				if err = v.load("file_t", e.Val, &f); err != nil {
+					err = badRead("vnode of file", e.Val, err)
+				}
+			}
+			if err != nil {
+				yield(core.Elem{}, err)
 				return
 			}
 			if f.Type == vPORT && !yield(core.Elem{Val: f.Data, Type: t}, nil) {

@@ -26,19 +26,24 @@ func (u *umem) check(k *cache) error {
 	return nil
 }
 
+// inMagazines are the buffers that lie free in the magazines of a cache; some is false
+// of one that cannot be read or has no buffers yet.
+func (u *umem) inMagazines(k *cache) (mags []uint64, some bool, err error) {
+	if err := u.check(k); err != nil || k.BufTotal == 0 {
+		return nil, false, err
+	}
+	mags, err = u.magazines(k)
+	return mags, err == nil, err
+}
+
 // allocated walks the allocated buffers of a cache.
 func (u *umem) allocated(c *core.Ctx, k *cache) iter.Seq2[buffer, error] {
 	return func(yield func(buffer, error) bool) {
-		if err := u.check(k); err != nil {
-			yield(buffer{}, err)
-			return
-		}
-		if k.BufTotal == 0 {
-			return
-		}
-		mags, err := u.magazines(k)
+		mags, some, err := u.inMagazines(k)
 		if err != nil {
 			yield(buffer{}, err)
+		}
+		if !some {
 			return
 		}
 		slices.Sort(mags)
@@ -135,16 +140,11 @@ func (u *umem) freeList(c *core.Ctx, k *cache, s *slab) iter.Seq[buffer] {
 // freed walks the free buffers of a cache: those in magazines, then those of slabs.
 func (u *umem) freed(c *core.Ctx, k *cache) iter.Seq2[buffer, error] {
 	return func(yield func(buffer, error) bool) {
-		if err := u.check(k); err != nil {
-			yield(buffer{}, err)
-			return
-		}
-		if k.BufTotal == 0 {
-			return
-		}
-		mags, err := u.magazines(k)
+		mags, some, err := u.inMagazines(k)
 		if err != nil {
 			yield(buffer{}, err)
+		}
+		if !some {
 			return
 		}
 		for _, m := range mags {

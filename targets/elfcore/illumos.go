@@ -268,14 +268,7 @@ func (t *Illumos) Embedded(base, size uint64) *elffile.File {
 func (t *Illumos) Kind() string { return "proc" }
 
 // Aux implements system.Source.
-func (t *Illumos) Aux(typ uint64) (uint64, bool) {
-	for _, a := range t.notes.auxv {
-		if a.Type == typ {
-			return a.Value, true
-		}
-	}
-	return 0, false
-}
+func (t *Illumos) Aux(typ uint64) (uint64, bool) { return auxValue(t.notes.auxv, typ) }
 
 // Auxv implements core.Auxiliary.
 func (t *Illumos) Auxv() []Aux { return t.notes.auxv }

@@ -107,6 +107,16 @@ type notes struct {
 // Aux is one entry of the auxiliary vector.
 type Aux = core.Aux
 
+// auxValue is the value of the first entry of a type.
+func auxValue(auxv []Aux, typ uint64) (uint64, bool) {
+	for _, a := range auxv {
+		if a.Type == typ {
+			return a.Value, true
+		}
+	}
+	return 0, false
+}
+
 // readNotes reads the note segments.
 func readNotes(r io.ReaderAt, size int64, h *header) (*notes, error) {
 	n := &notes{layout: h.layout}

@@ -285,14 +285,7 @@ func (t *coreFile) Arch() *arch.Arch { return t.layout.arch }
 func (t *coreFile) Files() *system.Files { return t.files }
 
 // Aux implements system.Source.
-func (t *Target) Aux(typ uint64) (uint64, bool) {
-	for _, a := range t.notes.auxv {
-		if a.Type == typ {
-			return a.Value, true
-		}
-	}
-	return 0, false
-}
+func (t *Target) Aux(typ uint64) (uint64, bool) { return auxValue(t.notes.auxv, typ) }
 
 // Auxv is the auxiliary vector.
 func (t *Target) Auxv() []Aux { return t.notes.auxv }
