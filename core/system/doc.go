@@ -82,7 +82,9 @@
 //     CPU's interrupt table, read through its page table (the kernel's half of KPTI's
 //     pair: bit 12 of CR3 cleared), whose handlers are in the image; images at every 2 MB,
 //     by their first bytes; VMCOREINFO anywhere in memory, which has to agree with memory
-//     (a nested guest's does not). The last two are bounded (Search), for machines whose
+//     (a nested guest's does not). Where a machine gives virtual memory alone (VirtualOnly)
+//     images are looked for where they are mapped, and the map of all memory stands in for
+//     physical memory. The last two are bounded (Search), for machines whose
 //     kernel is none of Linux. The image lies in one piece, at phys_base plus what a
 //     VA is above __START_KERNEL_map, so that it is read before any page table.
 //   - Symbols. kallsyms (core/sym/kallsyms), by VMCOREINFO's SYMBOL(kallsyms_*) or by what
