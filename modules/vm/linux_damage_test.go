@@ -44,7 +44,7 @@ func TestLinuxSpoilt(t *testing.T) {
 		h.Seed = seed
 		s.Reread()
 		s.Ends("::vm -v", "::vcpu -v", "::vmmem", "::vlapic -v", "::vioapic -a", "::vatpic", "::vatpit", "::walk vcpu", "::walk vmmem",
-			enter, "::vcpus", "1000::dis", "0::vtop -v", "1000/20X", "::guest -")
+			"::walk vlapic", "::walk vioapic", enter, "::vcpus", "1000::dis", "0::vtop -v", "1000/20X", "::guest -")
 	}
 }
 
