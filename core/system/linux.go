@@ -216,5 +216,6 @@ func (k *LinuxKernel) Refresh() {
 	k.percpu, k.cpus, k.cpusErr, k.cpusRead = nil, nil, nil, false
 	k.mu.Unlock()
 	k.orc.forget()
+	k.forgetTypes()
 	k.loadModules()
 }

@@ -49,7 +49,7 @@ func TestReconsider(t *testing.T) {
 		want          uint64 // KASLR offset of the kernel that is found; 0: none
 	}{
 		"firmware still runs":        {booted{first, true}, stale(), 0},
-		"the same is running":        {first, stale(), 0},
+		"the same is running":        {first, stale(), 0x1c00000},
 		"another is running":         {second, stale(), 0x2e00000},
 		"one runs where none was":    {second, raw, 0x2e00000},
 		"still none":                 {empty, raw, 0},

@@ -72,14 +72,6 @@ func (f *linuxFinder) try(ways ...func() (*linuxImage, error)) (*linuxImage, err
 	return nil, fmt.Errorf("%w: %w", errNoLinux, errors.Join(f.why...))
 }
 
-// same tells whether two are the same boot's of the same kernel.
-func (im *linuxImage) same(other *linuxImage) bool {
-	const sign = "linux_banner"
-	a, _ := im.symbols.ByName(sign)
-	b, _ := other.symbols.ByName(sign)
-	return im.physBase == other.physBase && im.root == other.root && a.Value == b.Value
-}
-
 func (f *linuxFinder) byNote() (*linuxImage, error) {
 	src, ok := f.mem.(VMCoreInfo)
 	if !ok {

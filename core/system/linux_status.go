@@ -166,6 +166,9 @@ func (k *LinuxKernel) statusKernel(p *out.Printer) {
 		line += fmt.Sprintf(", %d modules", n)
 	}
 	fmt.Fprintln(p, line)
+	if _, tells := k.mem.(Processors); tells && k.changing() && !k.image.sure {
+		fmt.Fprintln(p, "kernel: no processor was seen in it: it may be what an earlier boot has left")
+	}
 	if err != nil {
 		fmt.Fprintf(p, "CPUs: %v\n", err)
 	}

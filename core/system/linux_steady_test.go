@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/xmdb/xmdb/core/mem"
+	"github.com/xmdb/xmdb/core/out"
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/fixtures/guest"
 	"github.com/xmdb/xmdb/targets/linuxdump"
@@ -129,4 +130,56 @@ func openThreads(t *testing.T, k *system.LinuxKernel, tasks []uint64) *system.Li
 	}
 	t.Fatal("no process threads")
 	return nil
+}
+
+// TestBooting looks at a kernel whose type data cannot be read yet, by its image alone:
+// once it can, everything is there.
+func TestBooting(t *testing.T) {
+	file := openGuest(t, guest.Dumps(t, guest.Main).File(guest.ELF))
+	whole, err := system.NewLinuxKernel(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := allTasks(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := &flipping{Space: file.Physical()}
+	types, _ := whole.Symbol("__start_BTF")
+	over.damage(t, whole, types, 0, 1000)
+	k, err := system.NewLinuxKernel(t.Context(), inFirmware{running{file, over}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func() string {
+		var b strings.Builder
+		p := out.New(&b, &out.Env{})
+		k.Status(p)
+		p.Flush()
+		return b.String()
+	}
+	for _, text := range []string{"found by its image", "what an earlier boot has left", "types: "} {
+		if s := status(); !strings.Contains(s, text) {
+			t.Errorf("no %q:\n%s", text, s)
+		}
+	}
+	if _, err := allTasks(k); err == nil {
+		t.Error("tasks without types")
+	}
+	over.left = 0
+	k.Refresh()
+	if got, err := allTasks(k); err != nil || !slices.Equal(got, want) || len(k.Modules()) != len(whole.Modules()) {
+		t.Errorf("%d tasks, want %d; %d modules; %v", len(got), len(want), len(k.Modules()), err)
+	}
+	if s := status(); strings.Contains(s, "types: ") {
+		t.Errorf("types are still missing:\n%s", s)
+	}
+}
+
+// inFirmware is a machine whose processors are not in its kernel.
+type inFirmware struct{ running }
+
+func (inFirmware) VMCoreInfo() []byte { return nil }
+func (inFirmware) Processors() ([]system.Processor, error) {
+	return []system.Processor{{System: system.SystemRegs{Known: system.HasCR3 | system.HasCR4}}}, nil
 }

@@ -41,6 +41,18 @@ func (k *LinuxKernel) kernelBTF() (*btf.File, error) {
 	return k.types.file, k.types.err
 }
 
+// forgetTypes forgets of a machine that runs that it had no types: while a kernel boots its
+// own are not mapped yet.
+func (k *LinuxKernel) forgetTypes() {
+	if k.types.err == nil || !k.changing() {
+		return
+	}
+	k.types, k.orc = linuxTypes{}, linuxORC{}
+	k.mu.Lock()
+	k.members = nil
+	k.mu.Unlock()
+}
+
 func (k *LinuxKernel) readBTF() (*btf.File, error) {
 	start, ok := k.Symbol("__start_BTF")
 	stop, ok2 := k.Symbol("__stop_BTF")
@@ -77,7 +89,7 @@ func (k *LinuxKernel) moduleBlobs() (map[uint64]blobRange, error) {
 		return nil, err
 	}
 	blobs := map[uint64]blobRange{}
-	for entry, err := range k.settled(k.list(head, link.off)) {
+	for entry, err := range k.Settled(k.list(head, link.off)) {
 		if err != nil {
 			return blobs, fmt.Errorf("list of BTF: %w", err)
 		}

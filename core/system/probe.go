@@ -75,8 +75,8 @@ func probeImage(_ context.Context, target any) (any, error) {
 // Reconsider looks again at a machine that has run on since a system was found in it: where
 // none was, one may have been started meanwhile, and what was found by a search of memory
 // may be what a boot before has left there. It asks for little: what the machine tells of
-// itself and the tables of its processors. It gives the Linux kernel that these lead to,
-// nil if they lead to the one that is known or to none.
+// itself and the tables of its processors. It gives the Linux kernel that these lead to, as
+// it is now, though it be the one that is known by a search; nil if they lead to none.
 func Reconsider(ctx context.Context, target, known any) any {
 	m, ok := machineMemory(target)
 	if !ok {
@@ -89,10 +89,6 @@ func Reconsider(ctx context.Context, target, known any) any {
 	f := newLinuxFinder(ctx, m)
 	im, err := f.try(f.byNote, f.byProcessor)
 	if err != nil {
-		return nil
-	}
-	if linux && old.image.same(im) {
-		old.image.sure = true
 		return nil
 	}
 	return f.kernel(im)
