@@ -15,7 +15,7 @@ const maxAreas = 1 << 18
 // areas are the mapped areas of an mm_struct, ascending, with the paths of mapped files
 // as the root of the machine sees them. What was read up to damage comes with the error.
 func (k *LinuxKernel) areas(mm uint64) (maps []mem.Mapping, err error) {
-	err = k.retry(func() (err error) {
+	err = k.Retry(func() (err error) {
 		maps, err = k.readAreas(mm)
 		return err
 	})

@@ -92,7 +92,7 @@ func (k *LinuxKernel) moduleOf(o *sym.Object) *LinuxModule {
 // objects, with the symbols and types that were read.
 func (k *LinuxKernel) loadModules() {
 	var list []*LinuxModule
-	if err := k.retry(func() (err error) {
+	if err := k.Retry(func() (err error) {
 		list, err = k.readModules()
 		return err
 	}); err != nil {

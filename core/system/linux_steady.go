@@ -15,9 +15,9 @@ func (k *LinuxKernel) changing() bool {
 	return ok && c.Running()
 }
 
-// retry calls read until it succeeds; of a machine that runs some times, each of memory as
+// Retry calls read until it succeeds; of a machine that runs some times, each of memory as
 // it is then. The error is that of the last time, and says so.
-func (k *LinuxKernel) retry(read func() error) error {
+func (k *LinuxKernel) Retry(read func() error) error {
 	err := read()
 	if err == nil || !k.changing() {
 		return err
@@ -33,7 +33,7 @@ func (k *LinuxKernel) retry(read func() error) error {
 
 // steady reads a list to its end. What the last try found comes with its error.
 func (k *LinuxKernel) steady(list iter.Seq2[uint64, error]) (found []uint64, err error) {
-	err = k.retry(func() (failed error) {
+	err = k.Retry(func() (failed error) {
 		found = found[:0]
 		for a, err := range list {
 			if err != nil {
@@ -47,9 +47,9 @@ func (k *LinuxKernel) steady(list iter.Seq2[uint64, error]) (found []uint64, err
 	return found, err
 }
 
-// settled is a list of a machine that runs, read to its end before the first of it is
+// Settled is a list of a machine that runs, read to its end before the first of it is
 // given, and anew if it leads nowhere; the list itself of any other.
-func (k *LinuxKernel) settled(list iter.Seq2[uint64, error]) iter.Seq2[uint64, error] {
+func (k *LinuxKernel) Settled(list iter.Seq2[uint64, error]) iter.Seq2[uint64, error] {
 	if !k.changing() {
 		return list
 	}

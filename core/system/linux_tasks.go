@@ -52,7 +52,7 @@ func (k *LinuxKernel) Tasks() iter.Seq2[uint64, error] {
 			return
 		}
 		n := 0
-		for leader, err := range k.settled(k.list(init+link.off, link.off)) {
+		for leader, err := range k.Settled(k.list(init+link.off, link.off)) {
 			if err != nil {
 				yield(0, fmt.Errorf("list of processes: %w", err))
 				return
@@ -60,7 +60,7 @@ func (k *LinuxKernel) Tasks() iter.Seq2[uint64, error] {
 			if !yield(leader, nil) {
 				return
 			}
-			for t, err := range k.settled(k.threadsOf(leader)) {
+			for t, err := range k.Settled(k.threadsOf(leader)) {
 				if n++; n > maxTasks {
 					return
 				}

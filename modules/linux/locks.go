@@ -109,28 +109,24 @@ func notLock(addr uint64, typ string) error {
 }
 
 // isListHead tells whether what is at an address is the head of a list, or a node: what
-// comes next on it must lead back. A machine that runs is asked again.
+// comes next on it must lead back.
 func isListHead(v *kernel.View, head uint64) bool {
 	prev, err := v.Member("struct list_head", "prev")
 	if err != nil {
 		return true // there is nothing to tell it by
 	}
-	for try := range listTries {
-		if try > 0 {
-			flush(v)
-		}
+	k, err := kernelOf(v.Session())
+	return err == nil && k.Retry(func() error {
 		next, err := v.Pointer(head)
-		if err == nil {
-			back, berr := v.Pointer(next + prev.Off)
-			if berr == nil && back == head {
-				return true
-			}
+		if err != nil {
+			return err
 		}
-		if !runs(v) {
-			break
+		back, err := v.Pointer(next + prev.Off)
+		if err == nil && back != head {
+			err = fmt.Errorf("what comes after %x does not lead back", head)
 		}
-	}
-	return false
+		return err
+	}) == nil
 }
 
 // Bits of rw_semaphore.count (kernel/locking/rwsem.c, 64 bits, since 5.2).

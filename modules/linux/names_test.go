@@ -1,10 +1,7 @@
 package linux
 
 import (
-	"errors"
-	"iter"
 	"net/netip"
-	"slices"
 	"testing"
 
 	"github.com/xmdb/xmdb/modules/kernel"
@@ -73,30 +70,6 @@ func TestTaskState(t *testing.T) {
 		b[0], b[1], b[4], b[8] = c.state|byte(c.low), byte(c.low>>8), c.exit, c.cpu
 		if letter, name := (&task{l: l, b: b}).state(); letter != c.letter || name != c.name {
 			t.Errorf("state %x, exit %x, CPU %d: %c %s, want %c %s", b[:4], c.exit, c.cpu, letter, name, c.letter, c.name)
-		}
-	}
-}
-
-// TestAgain reads lists that break off some times.
-func TestAgain(t *testing.T) {
-	bad := errors.New("breaks off")
-	for _, c := range []struct{ breaks, reads, flushes int }{{0, 1, 0}, {1, 2, 1}, {2, 3, 2}, {5, 3, 2}} {
-		reads, flushes := 0, 0
-		list := iter.Seq2[uint64, error](func(yield func(uint64, error) bool) {
-			reads++
-			if yield(1, nil) && yield(2, nil) && reads <= c.breaks {
-				yield(0, bad)
-			} else {
-				yield(3, nil)
-			}
-		})
-		found, err := again(listTries, list, func() { flushes++ })
-		want := []uint64{1, 2, 3}
-		if c.breaks >= c.reads {
-			want = want[:2]
-		}
-		if !slices.Equal(found, want) || (err != nil) != (c.breaks >= c.reads) || reads != c.reads || flushes != c.flushes {
-			t.Errorf("%d breaks: %v, %v, read %d times, %d flushes", c.breaks, found, err, reads, flushes)
 		}
 	}
 }

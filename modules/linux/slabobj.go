@@ -104,25 +104,35 @@ func objects(v *kernel.View, addr uint64, free bool) iter.Seq2[uint64, error] {
 
 // steadyMarks is marks; where the machine runs, a slab whose lists lead nowhere is read
 // anew, some times. One that is the cache's no more has no objects.
-func (k *cache) steadyMarks(v *kernel.View, s *slab, lists map[uint64]uint64) ([]bool, error) {
-	marks, err := k.marks(v, s, lists)
-	for try := 1; err != nil && try < listTries && runs(v); try++ {
-		flush(v)
-		p, perr := pagesOf(v)
-		if perr != nil {
-			return nil, perr
-		}
-		now, serr := readSlab(v, p, s.addr)
-		if serr != nil || now.cache != k.addr {
-			return nil, serr
-		}
-		fresh, lerr := k.cpuLists(v)
-		if lerr != nil {
-			return nil, lerr
-		}
-		*s = now
-		marks, err = k.marks(v, s, fresh)
+func (k *cache) steadyMarks(v *kernel.View, s *slab, lists map[uint64]uint64) (marks []bool, err error) {
+	kern, err := kernelOf(v.Session())
+	if err != nil {
+		return nil, err
 	}
+	again := false
+	err = kern.Retry(func() (err error) {
+		if again {
+			p, err := pagesOf(v)
+			if err != nil {
+				return err
+			}
+			now, err := readSlab(v, p, s.addr)
+			if err != nil {
+				return err
+			}
+			if now.cache != k.addr {
+				marks = nil
+				return nil
+			}
+			*s = now
+			if lists, err = k.cpuLists(v); err != nil {
+				return err
+			}
+		}
+		again = true
+		marks, err = k.marks(v, s, lists)
+		return err
+	})
 	return marks, err
 }
 
