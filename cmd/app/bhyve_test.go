@@ -23,7 +23,7 @@ import (
 // what bhyve's stub knows.
 func bhyveLeft(t *testing.T, s *bhyvestub.Stub) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !s.Running() && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !s.Running() && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 	}
 	if !s.Running() || len(s.Points()) != 0 {
 		t.Errorf("left running %v, breakpoints %x", s.Running(), s.Points())

@@ -40,9 +40,9 @@ func TestMachineKilled(t *testing.T) {
 	vm := tinyvm.Start(t)
 	until := func(what string, ok func() bool) {
 		t.Helper()
-		for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("%s is waited for in vain", what)
+				t.Fatalf("not within %v: %s", patience, what)
 			}
 		}
 	}
