@@ -49,7 +49,13 @@ func TestDamage(t *testing.T) {
 			link := z.Get("io_child_list.list_head.list_next") - sys.Offset("zio_link_t", "zl_child_node")
 			sys.At("zio_link_t", link).Set("zl_child", z.Obj)
 			return z.Addr
-		}, ""},
+		}, "VDEV_IO_DONE"}, // of the other pool
+		{"a root that is its own child", "::zio_state -r", func(sys *illumos.System) uint64 {
+			z := pool(sys, "zones").Zios[0]
+			link := z.Get("io_child_list.list_head.list_next") - sys.Offset("zio_link_t", "zl_child_node")
+			sys.At("zio_link_t", link).Set("zl_child", z.Obj)
+			return z.Addr
+		}, "FAILED"}, // of the other pool
 		{"a ring of links", "::zio_state -r", func(sys *illumos.System) uint64 {
 			z := pool(sys, "backup").Zios[0].Children[0]
 			node := z.Get("io_child_list.list_head.list_next")
@@ -70,6 +76,10 @@ func TestDamage(t *testing.T) {
 			pool(sys, "zones").Set("spa_dsl_pool", uint64(wild))
 			return wild
 		}, "backup"},
+		{"the first pool without its dsl_pool_t", "::txg_state -v", func(sys *illumos.System) uint64 {
+			pool(sys, "backup").Set("spa_dsl_pool", uint64(wild))
+			return wild
+		}, "zones"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package zfs
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -31,9 +32,9 @@ type stuckIO struct {
 
 func runStuck(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
-	list, err := issued(c, v)
-	if err != nil {
-		return err
+	list, failed := issued(c, v)
+	if len(list) == 0 && failed != nil || errors.Is(failed, core.ErrIntr) {
+		return failed
 	}
 	if c.Loop {
 		c.Head() // the first pool may have none
@@ -63,7 +64,7 @@ func runStuck(c *core.Ctx) error {
 		c.Row(out.Hex(io.addr), typ, stage, uint64(io.age)/1e6, poolName(v, io.l.Spa.Of(io.b)), who, deviceName(v, io.l.Vdev.Of(io.b)))
 	}
 	if c.PipeOut || c.Opts.JSON || c.Opt('q') {
-		return nil
+		return failed
 	}
 	for _, t := range threads {
 		c.Printf("\n")
@@ -71,11 +72,11 @@ func runStuck(c *core.Ctx) error {
 			return err
 		}
 	}
-	return nil
+	return failed
 }
 
 // issued are the I/Os that devices have, the oldest first: those of the pool at the
-// command's address, if it has one.
+// command's address, if it has one. An error comes with those before what is wrong.
 func issued(c *core.Ctx, v *kernel.View) (list []stuckIO, err error) {
 	if c.HasAddr {
 		is := false
@@ -83,20 +84,22 @@ func issued(c *core.Ctx, v *kernel.View) (list []stuckIO, err error) {
 			return nil, fmt.Errorf("%x is not the address of a pool", c.Addr)
 		}
 	}
-	for e, err := range walkZio(false)(c, mem.Addr(c.Addr), c.HasAddr) {
-		if err != nil {
-			return nil, err
+	for e, bad := range walkZio(false)(c, mem.Addr(c.Addr), c.HasAddr) {
+		if bad != nil {
+			err = bad
+			break
 		}
-		l, b, err := readZio(v, e.Val)
-		if err != nil {
-			return nil, err
+		l, b, bad := readZio(v, e.Val)
+		if bad != nil {
+			err = bad
+			break
 		}
 		if age, ok := l.age(v, b); ok {
 			list = append(list, stuckIO{e.Val, l, slices.Clone(b), age})
 		}
 	}
 	slices.SortStableFunc(list, func(x, y stuckIO) int { return cmp.Or(cmp.Compare(y.age, x.age), cmp.Compare(x.addr, y.addr)) })
-	return list, nil
+	return list, err
 }
 
 // waiterOf is the thread that waits for a zio, or for the nearest above it that one

@@ -36,6 +36,7 @@ type txLayout struct {
 func runTxgState(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
 	var threads []uint64
+	var failed failures
 	show := func(a uint64) error {
 		list, err := showTxg(c, v, a)
 		threads = append(threads, list...)
@@ -46,20 +47,19 @@ func runTxgState(c *core.Ctx) error {
 			return err
 		}
 	} else {
-		var failed error
 		err := pools(v, func(a uint64) bool {
-			failed = show(a)
-			return failed == nil && c.Err() == nil
+			failed.add(c, show(a))
+			return c.Err() == nil
 		})
-		if failed != nil {
-			return failed
+		if c.Err() != nil {
+			return core.ErrIntr
 		}
 		if err != nil {
-			return fmt.Errorf("can't walk spa: %w", err)
+			failed.add(c, fmt.Errorf("can't walk spa: %w", err))
 		}
 	}
 	if c.PipeOut || c.Opts.JSON || !c.Opt('v') {
-		return nil
+		return failed.last
 	}
 	for _, t := range threads {
 		c.Printf("\n")
@@ -67,7 +67,7 @@ func runTxgState(c *core.Ctx) error {
 			return err
 		}
 	}
-	return nil
+	return failed.last
 }
 
 // showTxg prints a pool's transaction groups and gives the threads that move them on.

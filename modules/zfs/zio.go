@@ -1,6 +1,7 @@
 package zfs
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -131,16 +132,17 @@ func runZioState(c *core.Ctx) error {
 	if c.HasAddr {
 		spa = c.Addr
 	}
+	var f failures
 	for e, err := range walkZio(true)(c, mem.Addr(spa), spa != 0) {
-		if err != nil {
-			return err
+		if err == nil {
+			p.met, p.shown = kernel.Met{}, 0
+			err = p.show(e.Val, 0)
 		}
-		p.met, p.shown = kernel.Met{}, 0
-		if err := p.show(e.Val, 0); err != nil {
-			return err
+		if f.add(c, err); errors.Is(err, core.ErrIntr) {
+			break
 		}
 	}
-	return nil
+	return f.last
 }
 
 // zioPrinter prints zios and their relatives.
