@@ -30,6 +30,7 @@ const (
 var helpText = map[string]string{
 	"$?": "Print the process id, the signal the process ended by, and the registers.\n",
 	"$":  "The same as $?.\n",
+	"$>": "Log the session to a file; without one stop that. The same as ::log.\n",
 	"$G": "Print C++ and Rust names demangled, or as they are in the symbol table.\n",
 	"$L": "Print a sentence that lists the ids of all threads.\n",
 	"$M": "List the names of adb's macros and the commands that stand for them.\n",
