@@ -102,11 +102,14 @@
 //   - Stacks. By ORC (core/unwind/orc), with tables of the image and of modules read from
 //     memory; interrupts and exceptions are crossed, a user's registers end a walk.
 //   - Processes. OpenProcess makes one a target (LinuxUser): areas from the maple tree, or
-//     the list of kernels before 6.1, the auxiliary vector from mm->saved_auxv.
+//     the list of kernels before 6.1, the auxiliary vector from mm->saved_auxv, threads
+//     by their ids.
 //
 // Lists are bounded and looked at for loops; what is wrong with them is a warning, once.
 // A machine that runs is looked at anew at every Moment (Refresh): pages and lists are
 // forgotten, symbols and types stay. Reconsider finds the kernel that was booted since.
+// Lists and trees that lead nowhere are read again, of memory as it is then, three times in
+// all (retry); the error says so.
 //
 // # A machine of which nothing is known
 //

@@ -191,7 +191,7 @@ func (r *logReader) text(begin, next, n uint64) (string, error) {
 }
 
 func logDcmds() []*core.Dcmd {
-	return []*core.Dcmd{{
+	dmesg := core.Dcmd{
 		Name: "dmesg", Usage: "[-x] [-l level] [-n count]", Descr: "messages of the kernel's log",
 		Help: `Prints the kernel's log, the oldest message first: seconds since boot and the text, as
 dmesg(1) does.
@@ -204,7 +204,10 @@ dmesg(1) does.
 		Opts: []core.Opt{{Letter: 'x', Help: "with facility and level"}, {Letter: 'l', Kind: core.Uint, Arg: "level", Help: "only as grave as this"},
 			{Letter: 'n', Kind: core.Uint, Arg: "count", Help: "only the last ones"}},
 		Run: noArgs(runDmesg),
-	}}
+	}
+	msgbuf := dmesg // MDB's name for it
+	msgbuf.Name = "msgbuf"
+	return []*core.Dcmd{&dmesg, &msgbuf}
 }
 
 // Names of levels and facilities as dmesg(1) shows them.

@@ -38,6 +38,8 @@ func TestExcludedPages(t *testing.T) {
 	if out := part.Run("::stacks -i").OK().Match(`\bpanic\+`).Out; strings.Contains(out, "cpu_startup_entry") {
 		t.Errorf("::stacks -i has idle CPUs:\n%s", out)
 	}
+	part.Run("::msgbuf -n 60").OK().Match(`\] Kernel panic - not syncing: sysrq triggered crash\n`)
+	part.Run("::status").OK().Match(`(?m)^panic message: sysrq triggered crash$`).Match(`(?m)^panicking thread: [0-9a-f]+, CPU \d, PID \d+ \(sh\)$`)
 	// Arguments are in user memory: those that are not there are a name in brackets.
 	names := map[bool]int{}
 	want, got := strings.Split(whole.Run("::ps -f").OK().Out, "\n"), strings.Split(part.Run("::ps -f").OK().Out, "\n")
