@@ -103,7 +103,7 @@ type request struct {
 func runRequests(c *core.Ctx) error {
 	v := kernel.Of(c.Session)
 	list, failed := disks(v)
-	now, nerr := monotonic(v)
+	now, nerr := Clock(v, "tkr_mono")
 	readRequest := func(addr uint64, name string) (*request, error) {
 		l, b, err := read(v, "struct request", addr, func(l *requestLayout) uint64 { return l.Size })
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"github.com/xmdb/xmdb/core/mem"
 	"github.com/xmdb/xmdb/core/system"
 	"github.com/xmdb/xmdb/modules/kernel"
+	"github.com/xmdb/xmdb/modules/linux"
 )
 
 // linuxOf is the Linux kernel whose OpenZFS is looked at; nil if the kernel is illumos'.
@@ -13,29 +14,13 @@ func linuxOf(v *kernel.View) *system.LinuxKernel {
 }
 
 // linuxNow is the time of Linux' raw monotonic clock in nanoseconds, which is OpenZFS's
-// gethrtime there, as of the clock's last update: a tick ago, or longer if every CPU was
-// idle. 0 if the kernel keeps it in another way.
+// gethrtime there, as of the clock's last update; 0 if the kernel keeps it in another way.
 func linuxNow(v *kernel.View) int64 {
-	m, err := v.Symbol(system.LinuxObject, "tk_core")
+	n, err := linux.Clock(v, "tkr_raw")
 	if err != nil {
 		return 0
 	}
-	type layout struct {
-		Size    uint64       `ctf:"sizeof"`
-		Seconds kernel.Field `ctf:"raw_sec"`
-		Shift   kernel.Field `ctf:"tkr_raw.shift"`
-		Nanos   kernel.Field `ctf:"tkr_raw.xtime_nsec"`
-	}
-	// The clock is behind a sequence counter, in a structure that has a name since 6.13.
-	off := uint64(8)
-	if f, err := v.Member("struct tk_data", "timekeeper"); err == nil {
-		off = f.Off
-	}
-	l, b, err := read(v, "struct timekeeper", m.Value+off, func(l *layout) uint64 { return l.Size })
-	if err != nil {
-		return 0
-	}
-	return int64(l.Seconds.Of(b))*1e9 + int64(l.Nanos.Of(b)>>(l.Shift.Of(b)&63))
+	return int64(n)
 }
 
 // perCPUCounter is the value of a struct percpu_counter: what has been added to it, and
