@@ -45,16 +45,19 @@ func (o *linuxORC) forget() {
 // maxORC bounds the entries that tell of the others.
 const maxORC = 1 << 20
 
-// orcLayout takes the layout of entries from struct orc_entry.
+// orcLayout takes the layout of entries from struct orc_entry, without type data from the
+// kernel's release.
 func (k *LinuxKernel) orcLayout() orc.Layout {
 	f, err := k.ownTypes()
 	if err != nil {
-		return orc.Layout414
+		u, _ := k.bannerName()
+		return orc.LayoutOfRelease(u.Release)
 	}
 	t, err := f.Lookup("struct orc_entry")
 	if err != nil {
 		k.warn("stacks: %v", err)
-		return orc.Layout64
+		u, _ := k.bannerName()
+		return orc.LayoutOfRelease(u.Release)
 	}
 	l, err := orc.LayoutOf(func(name string) (orc.Field, bool) {
 		for _, m := range t.Members() {

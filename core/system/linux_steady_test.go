@@ -183,3 +183,37 @@ func (inFirmware) VMCoreInfo() []byte { return nil }
 func (inFirmware) Processors() ([]system.Processor, error) {
 	return []system.Processor{{System: system.SystemRegs{Known: system.HasCR3 | system.HasCR4}}}, nil
 }
+
+// TestStackWithoutTypes walks the stack of the CPU whose registers are there, of a kernel
+// without type data: the same as with it.
+func TestStackWithoutTypes(t *testing.T) {
+	file := openGuest(t, guest.Dumps(t, guest.BackportsKernel).File(guest.ELF))
+	whole, err := system.NewLinuxKernel(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := &flipping{Space: file.Physical()}
+	types, _ := whole.Symbol("__start_BTF")
+	over.damage(t, whole, types, 0, 1<<30)
+	k, err := system.NewLinuxKernel(t.Context(), damaged{file, over})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pcs := func(k *system.LinuxKernel) (list []uint64) {
+		r, err := k.CPURegisters(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for f, err := range k.Frames(t.Context(), r) {
+			if err != nil {
+				t.Error(err)
+				break
+			}
+			list = append(list, f.PC)
+		}
+		return list
+	}
+	if got, want := pcs(k), pcs(whole); len(want) < 4 || !slices.Equal(got, want) {
+		t.Errorf("%x, want %x", got, want)
+	}
+}

@@ -320,3 +320,14 @@ func FuzzWalk(f *testing.F) {
 		}
 	})
 }
+
+func TestLayoutOfRelease(t *testing.T) {
+	for release, want := range map[string]Layout{
+		"4.19.0-27-amd64": Layout414, "6.2.16": Layout414, "6.3.0-rc1": Layout63, "6.4.0": Layout64, "6.12.90+deb13-amd64": Layout64,
+		"7.3": Layout64, "10.0.1": Layout64, "": Layout414, "next": Layout414, "6": Layout414,
+	} {
+		if got := LayoutOfRelease(release); got != want {
+			t.Errorf("%q: %+v, want %+v", release, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package orc
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"github.com/xmdb/xmdb/core/mem"
 )
@@ -120,6 +121,22 @@ func LayoutOf(field func(name string) (Field, bool)) (Layout, error) {
 		return Layout64, errors.New("struct orc_entry is not one that is known")
 	}
 	return l, nil
+}
+
+// LayoutOfRelease is the layout of a kernel without type data, by its release ("6.1.0-13");
+// the oldest if that is no release. Entries tell whether registers are renumbered (Number).
+func LayoutOfRelease(release string) Layout {
+	var major, minor int
+	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n < 2 {
+		return Layout414
+	}
+	switch {
+	case major > 6 || major == 6 && minor >= 4:
+		return Layout64
+	case major == 6 && minor == 3:
+		return Layout63
+	}
+	return Layout414
 }
 
 // EntrySize is the size of an entry in bytes.
