@@ -17,8 +17,8 @@ address only the thread there, whatever it does.
 ADDR    thread
 TID     its id
 S       state, as in ::ps
-FOR     how long ago it last got a CPU, in seconds of the CPUs' clocks: at least that
-        long it has slept
+FOR     how long ago it last got a CPU, in seconds of the CPUs' clocks: it has slept as
+        long, but for the time that it ran then
 WAITS   what it waits for: see SOBJ types in ::help stacks
 ON      the lock, completion or wait queue, found by what the thread put on its stack to
         wait with; of a wait for a page the struct page, of one for a bit its word

@@ -91,6 +91,33 @@ func TestStuckThreads(t *testing.T) {
 	})
 }
 
+// TestDeadlock has a thread wait for a mutex that it holds itself.
+func TestDeadlock(t *testing.T) {
+	d := guest.Dumps(t, guest.Main)
+	session, m := modtest.OpenSpoilt(t, d.File(guest.ELF), Module())
+	s := &subject{session, t, d}
+	k, err := kernelOf(s.Session.Session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, waiter := s.blocker("mutex-waiter")
+	thread := mustNumber(t, waiter)
+	owner, err := kernel.Of(s.Session.Session).Member("struct mutex", "owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pa, err := k.Translate(s.findLock(kernel.Of(s.Session.Session), thread, "mutex") + owner.Off)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := s.Run(waiter + "::blocked -v").OK().Out; strings.Contains(out, "deadlock") {
+		t.Errorf("it is none yet:\n%s", out)
+	}
+	m.Words[pa] = thread | 1 // there are waiters
+	s.Reread()
+	s.Run(waiter + "::blocked -v").OK().Match("held by " + waiter[2:] + ` \d+ mutex-waiter: DISK for `).Match("a deadlock: each waits for what the next one holds$")
+}
+
 // TestInteresting: ::stacks -i leaves what waits for work and has what is stuck.
 func TestInteresting(t *testing.T) {
 	eachGuest(t, func(t *testing.T, s *subject) {
