@@ -155,8 +155,8 @@ func printKernelRegs(c *core.Ctx, r *arch.Regs) {
 	c.Printf("%%rflags = 0x%s\n ", text("rflags", 8))
 	printFlags(c, v("rflags"))
 	c.Printf("\n%24s%%cs = 0x%s\t%%ds = 0x%s\t%%es = 0x%s\n", " ", text("cs", 4), text("ds", 4), text("es", 4))
-	c.Printf("%%trapno = 0x%s\t\t%%fs = 0x%04llx\t%%gs = 0x%04llx\n", short(r, "trapno"), v("fs")&0xffff, v("gs")&0xffff)
-	c.Printf("   %%err = 0x%s\n", short(r, "err"))
+	c.Printf("%%trapno = %s\t\t%%fs = 0x%04llx\t%%gs = 0x%04llx\n", short(r, "trapno"), v("fs")&0xffff, v("gs")&0xffff)
+	c.Printf("   %%err = %s\n", short(r, "err"))
 }
 
 // short is a register without leading zeros.
@@ -165,7 +165,7 @@ func short(r *arch.Regs, name string) string {
 	if !ok {
 		return "?"
 	}
-	return fmt.Sprintf("%x", v)
+	return fmt.Sprintf("%#x", v)
 }
 
 // kernelStackEnd prints how a kernel's stack ends early; false if err is of another

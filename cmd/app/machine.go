@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +28,10 @@ func (a *app) machineTarget(ctx context.Context, args []string) (core.Target, er
 	a.opening.Lock()
 	defer a.opening.Unlock()
 	t, err := a.openMachine(ctx, a.c.machine)
+	if form, where, _ := strings.Cut(a.c.machine, ":"); slices.Contains([]string{"qmp", "gdb", "bhyve"}, form) &&
+		errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(where, ":/\\") {
+		err = fmt.Errorf("%w (over TCP an address is HOST:PORT)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot look at machine %s: %w", a.c.machine, err)
 	}

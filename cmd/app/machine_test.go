@@ -140,6 +140,7 @@ func TestMachineErrors(t *testing.T) {
 		{[]string{"-g", "xen:1"}, `"xen" is no form of -g`},
 		{[]string{"-g", "qmp:/no/such/socket"}, "connect to /no/such/socket"},
 		{[]string{"-g", "gdb:127.0.0.1:1"}, "connection refused"},
+		{[]string{"-g", "bhyve:localhost"}, "over TCP an address is HOST:PORT"},
 		{[]string{"-g", "gdb:127.0.0.1:99999"}, "invalid port"},
 		{[]string{"-g", "pid:x"}, "no process id"},
 		{[]string{"-g", "pid:1073741824"}, "no such file or directory"},

@@ -156,7 +156,12 @@ func (k *IllumosKernel) ringEnds(format string, args ...any) {
 	if n := len(names); n > 8 {
 		names = append(names[:4:4], append([]string{"..."}, names[n-3:]...)...)
 	}
-	k.warn("%s; %d modules read so far: %s", fmt.Sprintf(format, args...), len(k.modules), strings.Join(names, " "))
+	why := fmt.Sprintf(format, args...)
+	if len(names) == 0 {
+		k.warn("%s; no module was read", why)
+		return
+	}
+	k.warn("%s; %d modules read so far: %s", why, len(k.modules), strings.Join(names, " "))
 }
 
 // maxBadModules is how many modules that cannot be read are told one by one.

@@ -19,7 +19,7 @@ func OpenPID(_ context.Context, pid int) (*Target, error) {
 	t := &Target{name: fmt.Sprintf("pid:%d", pid), began: time.Now()}
 	host, err := openHost(pid)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t.name, err)
+		return nil, err
 	}
 	t.host = host
 	words, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
@@ -28,7 +28,7 @@ func OpenPID(_ context.Context, pid int) (*Target, error) {
 	}
 	if err != nil {
 		host.Close()
-		return nil, fmt.Errorf("%s: %w", t.name, err)
+		return nil, err
 	}
 	t.set(true, "running")
 	return t, nil
