@@ -27,15 +27,21 @@ func TestSlabs(t *testing.T) {
 			got[r.str("name")] = counts{r.str("active"), r.str("objects"), r.str("slabs")}
 			addr[r.str("name")] = r.str("addr")
 		}
+		// A cache that has as much after as before may have had less in between:
+		// asking opens and closes files. Few do.
 		same := 0
+		var differ []string
 		for name, want := range before {
 			if want != after[name] {
 				continue
 			}
 			if got[name] != want {
-				t.Errorf("cache %s: %v, want %v", name, got[name], want)
+				differ = append(differ, fmt.Sprintf("cache %s: %v, want %v", name, got[name], want))
 			}
 			same++
+		}
+		if len(differ)*25 > same {
+			t.Errorf("of %d caches that did not change: %q", same, differ)
 		}
 		if same < 50 {
 			t.Errorf("%d caches only did not change", same)
