@@ -81,7 +81,10 @@ func newBlockedThreads(c *core.Ctx) (*blockedThreads, error) {
 
 // of tells what a thread waits for.
 func (b *blockedThreads) of(t *task) *blockedThread {
-	frames, _ := b.k.Stack(nil, t.addr)
+	frames, err := b.k.Stack(nil, t.addr)
+	if err != nil && len(frames) == 0 && t.letter() != "R" {
+		b.c.Warnf("failed to find the stack of thread %x: %s", t.addr, core.Reason(err))
+	}
 	pcs := make([]uint64, len(frames))
 	for i, f := range frames {
 		pcs[i] = f.PC
